@@ -1,0 +1,30 @@
+// Bundles the four programs of Plumbline into dist/: the extension host part, the inference child,
+// the command line, and the webview. `--test` also bundles the tests that run inside VS Code.
+import { build } from "esbuild";
+import { writeFile } from "node:fs/promises";
+
+/** Packages with native parts stay outside the bundle; `vscode` exists only inside the editor. */
+const external = ["vscode", "onnxruntime-node", "sharp", "mocha"];
+const production = process.argv.includes("--production");
+const shared = { bundle: true, minify: production, sourcemap: production ? false : "linked", metafile: true, logLevel: "warning" };
+const node = { ...shared, platform: "node", target: "node20", format: "cjs", external };
+
+const programs = [
+  { ...node, entryPoints: { extension: "src/extension/activate.ts" }, outdir: "dist" },
+  { ...node, entryPoints: { inference: "src/inference/main.ts" }, outdir: "dist" },
+  { ...node, entryPoints: { cli: "src/cli/main.ts" }, outdir: "dist" },
+  { ...shared, platform: "browser", target: "es2022", format: "iife", entryPoints: { webview: "webview/main.ts" }, outdir: "dist", loader: { ".glsl": "text" } },
+];
+if (process.argv.includes("--test")) {
+  programs.push({ ...node, entryPoints: { index: "test/vscode/index.ts" }, outdir: "out/test" });
+}
+
+const inputs = {};
+for (const program of programs) {
+  const { metafile } = await build(program);
+  inputs[Object.keys(program.entryPoints)[0]] = Object.fromEntries(
+    Object.entries(metafile.inputs).map(([file, { imports }]) => [file, imports.map(({ path }) => path)]),
+  );
+}
+// The import rules of ARCHITECTURE.md are tested against what was really bundled.
+await writeFile("dist/imports.json", JSON.stringify(inputs, null, 1));
