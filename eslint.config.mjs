@@ -8,7 +8,7 @@ export const rooms = {
   "src/core": { folders: [], packages: [] },
   "src/protocol": { folders: ["src/core"], packages: [] },
   "src/pipeline": { folders: ["src/core"], packages: [] },
-  "src/graph": { folders: ["src/core"], packages: ["node:*", "protobufjs"] },
+  "src/graph": { folders: ["src/core", "src/io"], packages: ["node:*", "protobufjs"] },
   "src/io": { folders: ["src/core"], packages: ["node:*", "sharp"] },
   "src/catalogue": { folders: ["src/core"], packages: ["node:*"] },
   "src/inference": { folders: ["src/core", "src/pipeline", "src/graph", "src/io", "src/catalogue", "src/protocol"], packages: ["node:*", "onnxruntime-node"] },
