@@ -1,0 +1,303 @@
+import { randomUUID } from "node:crypto";
+import { open, readFile, rename, rm, type FileHandle } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { PlumblineError, unexpected } from "../core/errors";
+import { elementCount, type Tensor } from "../core/tensor";
+import { bytesFromFloats, floatsFromBytes, type FloatDtype } from "./floatFormat";
+
+// Layout (https://github.com/huggingface/safetensors#format): u64 little-endian header length, that many bytes of
+// JSON {name: {dtype, shape, data_offsets: [begin, end)}}, then the data, which the tensors must cover without
+// overlap or gap. Offsets in the header count from the first byte of the data.
+
+/** Bits of one element, by dtype name; anything else is refused. */
+const bitsOf = {
+  F64: 64, F32: 32, F16: 16, BF16: 16, F8_E4M3: 8, F8_E5M2: 8,
+  I64: 64, I32: 32, I16: 16, I8: 8, U64: 64, U32: 32, U16: 16, U8: 8, BOOL: 8,
+} as const;
+export type SafetensorsDtype = keyof typeof bitsOf;
+
+/** The header length that the format's own reader allows. */
+const maxHeaderBytes = 100_000_000;
+
+/** Where one tensor lies. `offset` counts from the start of the file `path`. */
+export interface SafetensorsEntry {
+  readonly path: string;
+  readonly dtype: SafetensorsDtype;
+  readonly dims: readonly number[];
+  readonly offset: number;
+  readonly byteLength: number;
+}
+
+/** A parsed header, or all headers of a sharded checkpoint; the data stays on disk. */
+export interface SafetensorsFile {
+  /** The file that was opened (the index, where the checkpoint is sharded). */
+  readonly path: string;
+  /** The files that hold the data: the file itself, or the shards in the order of their names. */
+  readonly dataPaths: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: ReadonlyMap<string, SafetensorsEntry>;
+}
+
+/** What `writeSafetensors` takes. Float32Array may be stored rounded: `dtype` F16 or BF16. */
+export interface WritableTensor {
+  readonly dims: readonly number[];
+  readonly data: Float32Array | BigInt64Array | Uint8Array;
+  readonly dtype?: "F32" | "F16" | "BF16";
+}
+
+/**
+ * Reads and checks the header of a `.safetensors` file, or of every shard named by a `.safetensors.index.json`.
+ * Throws `not-found`, or `bad-model` naming file, tensor, what was expected and what was found.
+ */
+export async function openSafetensors(path: string): Promise<SafetensorsFile> {
+  return path.endsWith(".index.json") ? openSharded(path) : openSingle(path);
+}
+
+/** A tensor of any numeric dtype as float32 (integers beyond 2^24 and doubles are rounded). */
+export async function readTensor(file: SafetensorsFile, name: string): Promise<Tensor> {
+  const entry = entryOf(file, name);
+  const bytes = await readBytes(entry, name);
+  return { dims: entry.dims, data: floatsFromBytes(bytes, floatDtype(entry, name)) };
+}
+
+/** An I64 tensor as it is stored. */
+export async function readInt64(file: SafetensorsFile, name: string): Promise<{ dims: readonly number[]; data: BigInt64Array }> {
+  const entry = entryOf(file, name);
+  if (entry.dtype !== "I64") throw unexpected("bad-tensor", `tensor "${name}" of ${entry.path}`, "dtype I64", entry.dtype);
+  const bytes = await readBytes(entry, name);
+  return { dims: entry.dims, data: new BigInt64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8) };
+}
+
+/** Writes tensors in the order given, to a temporary file that then takes the name. Throws `write-failed`. */
+export async function writeSafetensors(
+  path: string,
+  tensors: Readonly<Record<string, WritableTensor>>,
+  metadata?: Readonly<Record<string, string>>,
+): Promise<void> {
+  const header: Record<string, unknown> = metadata ? { __metadata__: metadata } : {};
+  const parts: Uint8Array[] = [];
+  let end = 0;
+  for (const [name, { dims, data, dtype }] of Object.entries(tensors)) {
+    if (elementCount(dims) !== data.length) {
+      throw unexpected("bad-tensor", `tensor "${name}"`, `${elementCount(dims)} values of shape [${dims.join(", ")}]`, data.length);
+    }
+    const stored = data instanceof Float32Array ? (dtype ?? "F32") : data instanceof BigInt64Array ? "I64" : "U8";
+    const bytes = data instanceof Float32Array ? bytesFromFloats(data, dtype ?? "F32") : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    header[name] = { dtype: stored, shape: dims, data_offsets: [end, end + bytes.byteLength] };
+    parts.push(bytes);
+    end += bytes.byteLength;
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  // Spaces after the JSON bring the data to a multiple of 8 bytes, as other writers do.
+  const padding = Buffer.alloc((8 - (json.length % 8)) % 8, " ");
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length + padding.length));
+  await writeAtomically(path, [length, json, padding, ...parts]);
+}
+
+async function writeAtomically(path: string, parts: readonly Uint8Array[]): Promise<void> {
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  try {
+    const handle = await open(temporary, "wx");
+    try {
+      for (const part of parts) await handle.writeFile(part);
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw new PlumblineError("write-failed", `Could not write ${path}: ${(cause as Error).message}`, "Choose a folder that can be written to.", { cause });
+  }
+}
+
+async function openSingle(path: string): Promise<SafetensorsFile> {
+  const handle = await openForReading(path);
+  try {
+    const { size } = await handle.stat();
+    if (size < 10) throw damaged(path, "at least 10 bytes", `${size} bytes`);
+    const headerBytes = (await readAt(handle, path, 0, 8)).readBigUInt64LE();
+    if (headerBytes > maxHeaderBytes) throw damaged(path, `a header of at most ${maxHeaderBytes} bytes`, `a header length of ${headerBytes}`);
+    const dataStart = 8 + Number(headerBytes);
+    if (dataStart > size) throw damaged(path, `a header within the file's ${size} bytes`, `a header length of ${headerBytes}`);
+    const header = parseObject(path, await readAt(handle, path, 8, Number(headerBytes)));
+    return { path, dataPaths: [path], ...checkHeader(path, header, dataStart, size) };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openSharded(path: string): Promise<SafetensorsFile> {
+  const bytes = await readFile(path).catch((cause: unknown) => Promise.reject(notFound(path, cause)));
+  const weightMap = parseObject(path, bytes).weight_map;
+  if (!isObject(weightMap)) throw damaged(path, 'an object "weight_map"', describe(weightMap));
+  const shardNames = [...new Set(Object.values(weightMap))].sort();
+  const shards = new Map<unknown, SafetensorsFile>();
+  for (const shard of shardNames) {
+    // A plain name: an index must not reach into other folders.
+    if (typeof shard !== "string" || shard !== basename(shard) || shard.includes("\\") || !shard.endsWith(".safetensors")) {
+      throw damaged(path, 'names of .safetensors files of its own folder in "weight_map"', describe(shard));
+    }
+    shards.set(shard, await openSingle(join(dirname(path), shard)));
+  }
+  const tensors = new Map<string, SafetensorsEntry>();
+  for (const [name, shard] of Object.entries(weightMap)) {
+    const entry = shards.get(shard)?.tensors.get(name);
+    if (!entry) throw damaged(path, `tensor "${name}" in ${String(shard)}`, "a file without it");
+    tensors.set(name, entry);
+  }
+  for (const [shard, file] of shards) {
+    for (const name of file.tensors.keys()) {
+      if (weightMap[name] !== shard) throw damaged(path, `"${name}" of ${file.path} in "weight_map"`, describe(weightMap[name]));
+    }
+  }
+  return { path, dataPaths: [...shards.values()].map((shard) => shard.path), metadata: {}, tensors };
+}
+
+function checkHeader(path: string, header: Readonly<Record<string, unknown>>, dataStart: number, size: number) {
+  const tensors = new Map<string, SafetensorsEntry>();
+  let metadata: Record<string, string> = {};
+  for (const [name, value] of Object.entries(header)) {
+    if (name === "__metadata__") metadata = checkMetadata(path, value);
+    else tensors.set(name, checkEntry(path, name, value, dataStart));
+  }
+  const byOffset = [...tensors].sort(([, a], [, b]) => a.offset - b.offset || a.byteLength - b.byteLength);
+  let end = dataStart;
+  for (const [name, { offset, byteLength }] of byOffset) {
+    if (offset !== end) {
+      const kind = offset < end ? "overlaps the tensor before it" : "leaves a gap after the tensor before it";
+      throw damaged(path, `data at ${end - dataStart}`, `${offset - dataStart}, which ${kind}`, name);
+    }
+    end += byteLength;
+    if (end > size) throw damaged(path, `data up to byte ${end}`, `a file of ${size} bytes (truncated)`, name);
+  }
+  if (end !== size) throw damaged(path, `${end} bytes, the end of its last tensor`, `${size} bytes`);
+  return { metadata, tensors };
+}
+
+function checkEntry(path: string, name: string, value: unknown, dataStart: number): SafetensorsEntry {
+  if (!isObject(value)) throw damaged(path, "an object {dtype, shape, data_offsets}", describe(value), name);
+  const { dtype, shape, data_offsets: offsets, ...rest } = value;
+  const extra = Object.keys(rest)[0];
+  if (extra !== undefined) throw damaged(path, "only dtype, shape and data_offsets", `"${extra}"`, name);
+  if (!isDtype(dtype)) throw damaged(path, `a dtype of ${Object.keys(bitsOf).join(", ")}`, describe(dtype), name);
+  if (!isCounts(shape)) throw damaged(path, "a shape of whole numbers", describe(shape), name);
+  if (!isCounts(offsets) || offsets.length !== 2 || offsets[1] < offsets[0]) {
+    throw damaged(path, "data_offsets [begin, end] with begin <= end", describe(offsets), name);
+  }
+  const byteLength = offsets[1] - offsets[0];
+  const expected = (elementCount(shape) * bitsOf[dtype]) / 8;
+  if (byteLength !== expected) throw damaged(path, `${expected} bytes for ${dtype} [${shape.join(", ")}]`, `${byteLength} bytes`, name);
+  return { path, dtype, dims: shape, offset: dataStart + offsets[0], byteLength };
+}
+
+function checkMetadata(path: string, value: unknown): Record<string, string> {
+  if (!isObject(value)) throw damaged(path, "an object of strings in __metadata__", describe(value));
+  const wrong = Object.entries(value).find(([, text]) => typeof text !== "string");
+  if (wrong) throw damaged(path, `a string for "${wrong[0]}" in __metadata__`, describe(wrong[1]));
+  return value as Record<string, string>;
+}
+
+/** JSON of a damaged file must not load differently in different readers: UTF-8 and duplicate keys are checked. */
+function parseObject(path: string, bytes: Uint8Array): Record<string, unknown> {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw damaged(path, "a UTF-8 header", "bytes that are not UTF-8", undefined, cause);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw damaged(path, "a header in JSON", (cause as Error).message, undefined, cause);
+  }
+  if (!isObject(value)) throw damaged(path, "a JSON object", describe(value));
+  const duplicate = findDuplicateKey(text);
+  if (duplicate !== undefined) throw damaged(path, `one entry "${duplicate}"`, "two");
+  return value;
+}
+
+/** The first key that occurs twice in an object of valid JSON, which JSON.parse drops silently. */
+function findDuplicateKey(json: string): string | undefined {
+  const open: Set<string>[] = [];
+  for (const [token, string] of json.matchAll(/("(?:[^"\\]|\\.)*")(?:\s*:)?|[{}]/g)) {
+    if (token === "{") open.push(new Set());
+    else if (token === "}") open.pop();
+    else if (token.endsWith(":") && token !== string) {
+      const key = JSON.parse(string) as string;
+      const keys = open[open.length - 1];
+      if (keys.has(key)) return key;
+      keys.add(key);
+    }
+  }
+  return undefined;
+}
+
+async function openForReading(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, "r");
+  } catch (cause) {
+    throw notFound(path, cause);
+  }
+}
+
+async function readBytes(entry: SafetensorsEntry, name: string): Promise<Buffer> {
+  const handle = await openForReading(entry.path);
+  try {
+    return await readAt(handle, entry.path, entry.offset, entry.byteLength, name);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Exactly `length` bytes, in a buffer of their own (typed arrays can be laid over it). */
+async function readAt(handle: FileHandle, path: string, position: number, length: number, name?: string): Promise<Buffer> {
+  const bytes = Buffer.from(new ArrayBuffer(length));
+  for (let done = 0; done < length; ) {
+    // One read call takes less than 2 GiB.
+    const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, 2 ** 30), position + done);
+    if (bytesRead === 0) throw damaged(path, `${length} bytes at ${position}`, `${done} bytes (truncated)`, name);
+    done += bytesRead;
+  }
+  return bytes;
+}
+
+function entryOf(file: SafetensorsFile, name: string): SafetensorsEntry {
+  const entry = file.tensors.get(name);
+  if (!entry) throw damaged(file.path, `a tensor "${name}"`, `${file.tensors.size} other tensors`);
+  return entry;
+}
+
+function floatDtype({ path, dtype }: SafetensorsEntry, name: string): FloatDtype {
+  if (dtype === "F8_E4M3" || dtype === "F8_E5M2") {
+    throw new PlumblineError("unsupported", `Expected a dtype of at least 16 bits for tensor "${name}" of ${path} but received ${dtype}.`, "Use the fp16 or fp32 variant of the checkpoint.");
+  }
+  return dtype;
+}
+
+function damaged(path: string, expected: string, found: string, name?: string, cause?: unknown): PlumblineError {
+  const subject = name === undefined ? path : `tensor "${name}" of ${path}`;
+  return new PlumblineError("bad-model", `Expected ${expected} for ${subject} but received ${found}.`, "The file is damaged or incomplete: download it again.", { cause });
+}
+
+function notFound(path: string, cause: unknown): PlumblineError {
+  return new PlumblineError("not-found", `Could not read ${path}: ${(cause as Error).message}`, "Check that the file is there and may be read.", { cause });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isDtype(value: unknown): value is SafetensorsDtype {
+  return typeof value === "string" && Object.hasOwn(bitsOf, value);
+}
+
+function isCounts(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0) && Number.isSafeInteger(elementCount(value));
+}
+
+function describe(value: unknown): string {
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
