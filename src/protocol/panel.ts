@@ -1,4 +1,4 @@
-import type { Task } from "../core/semantics";
+import type { NormalsFrame, Task } from "../core/semantics";
 import type { NoiseChoice, TimestepSpacing } from "../core/settings";
 import type { PredictEvent } from "./inference";
 
@@ -31,8 +31,15 @@ export interface ViewState {
   readonly colormap: string;
   /** Percentiles of the range shown, e.g. [2, 98]. */
   readonly rangePercentiles: readonly [number, number];
+  /** The tile that fills the panel, by `${rowId}:${column}`. */
   readonly maximised?: string;
   readonly showStd: boolean;
+  /** Which task's variation (std, or difference to the first row) the last column shows; depth when absent. */
+  readonly variationOf?: Task;
+  /** Stops added to the photograph and to normals when drawn; 0 when absent. */
+  readonly exposure?: number;
+  /** Frame in which normals are coloured and read out; each model's own when absent. */
+  readonly normalsFrame?: NormalsFrame;
 }
 
 /** What the webview hands to setState and what the serializer restores. */
@@ -59,30 +66,50 @@ export interface ImageItem {
 
 /** What the user asked to export: which files, for which row and task. */
 export interface ExportRequest {
+  /** The run whose result it is, as numbered by `started`. */
+  readonly generation: number;
   readonly rowId: string;
   readonly task: Task;
   readonly formats: readonly ("png" | "png16" | "npy")[];
-  readonly quantity: "map" | "std";
+  /** "std" is over the steps, "stdOverMembers" over the ensemble. */
+  readonly quantity: "map" | "std" | "stdOverMembers";
   /** Display choices that the colour PNG repeats. */
   readonly colormap: string;
   readonly range: readonly [number, number];
+  readonly normalsFrame?: NormalsFrame;
 }
 
-/** Host -> webview. Float maps travel as typed arrays on buffers of their own. */
+/** A small picture of an image of the strip: a data: or webview URI; the size is the image's own, after orientation. */
+export interface Thumbnail {
+  readonly source: string;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Host -> webview, in the order init, then for every run started, event*, and one of finished, cancelled, failed.
+ * After `ready` from a reloaded webview the host sends what it still holds again in the same order. Float maps travel as typed arrays on buffers of their own. */
 export type ToWebview =
-  | { readonly type: "init"; readonly state: PanelState; readonly models: readonly ModelChoice[]; readonly images: readonly ImageItem[]; readonly thumbnails?: readonly string[] }
+  | { readonly type: "init"; readonly state: PanelState; readonly models: readonly ModelChoice[]; readonly images: readonly ImageItem[] }
+  /** Any time after init; the panel reserves the tiles' aspect ratio from it and shows it until the image is decoded. */
+  | { readonly type: "thumbnail"; readonly image: number; readonly thumbnail: Thumbnail }
   | { readonly type: "started"; readonly generation: number; readonly image: number; readonly settings: PanelSettings }
   | { readonly type: "event"; readonly generation: number; readonly event: PredictEvent }
   | { readonly type: "finished"; readonly generation: number; readonly elapsedMillis: number }
   | { readonly type: "cancelled"; readonly generation: number }
   | { readonly type: "failed"; readonly generation: number; readonly message: string; readonly remedy: string }
-  | { readonly type: "exported"; readonly files: readonly string[] };
+  /** Names of the written files; an export that fails is told by the host. */
+  | { readonly type: "exported"; readonly files: readonly string[] }
+  /** Answer to `chooseNoise`; not sent when the dialog is dismissed. */
+  | { readonly type: "noiseChosen"; readonly rowId: string; readonly path: string };
 
-/** Webview -> host. */
+/** Webview -> host. `run` cancels a run in progress. */
 export type FromWebview =
   | { readonly type: "ready"; readonly state?: PanelState }
   | { readonly type: "run"; readonly image: number; readonly settings: PanelSettings }
   | { readonly type: "cancel" }
+  /** Asks for an open dialog on .npy and .safetensors. */
+  | { readonly type: "chooseNoise"; readonly rowId: string }
   | { readonly type: "state"; readonly state: PanelState }
   | { readonly type: "export"; readonly request: ExportRequest }
   | { readonly type: "showLog" }
