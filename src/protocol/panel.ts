@@ -88,7 +88,9 @@ export interface Thumbnail {
 
 /**
  * Host -> webview, in the order init, then for every run started, event*, and one of finished, cancelled, failed.
- * After `ready` from a reloaded webview the host sends what it still holds again in the same order. Float maps travel as typed arrays on buffers of their own. */
+ * After `ready` from a reloaded webview the host sends what it still holds again in the same order.
+ * Float maps travel as typed arrays on buffers of their own.
+ */
 export type ToWebview =
   | { readonly type: "init"; readonly state: PanelState; readonly models: readonly ModelChoice[]; readonly images: readonly ImageItem[] }
   /** Any time after init; the panel reserves the tiles' aspect ratio from it and shows it until the image is decoded. */
@@ -111,6 +113,7 @@ export type FromWebview =
   /** Asks for an open dialog on .npy and .safetensors. */
   | { readonly type: "chooseNoise"; readonly rowId: string }
   | { readonly type: "state"; readonly state: PanelState }
-  | { readonly type: "export"; readonly request: ExportRequest }
+  /** `more` are further maps to write to the same place. */
+  | { readonly type: "export"; readonly request: ExportRequest; readonly more?: readonly ExportRequest[] }
   | { readonly type: "showLog" }
   | { readonly type: "error"; readonly message: string };
