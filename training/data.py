@@ -1,0 +1,109 @@
+"""Rendered scenes as training tensors.
+
+Shards (.npz): rgb u8 [N, H, W, 3]; depth metres [N, H, W], 0 = sky; normals i8 [N, H, W, 3] = round(127 n), camera frame
+x right, y up, z toward the viewer (RUB); mask u8 [N, H, W], 0 = sky.
+Maps as the networks see them, all [N, 3, H, W] in [-1, 1]:
+  rgb      linear from 0..255
+  depth    (near, far) -> (-1, +1), near and far the 2nd and 98th percentile of the image; three equal channels; sky = +1
+  normals  unit vectors (RUB); sky = (0, 0, 1), toward the viewer
+"""
+
+import glob
+import json
+import os
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+def normalized_depth(depth, valid):
+    """Planar depth in metres [H, W] -> float16 in [-1, 1]; not valid (sky) -> +1."""
+    values = depth[valid]
+    near, far = np.percentile(values, (2, 98)) if values.size else (0.0, 1.0)
+    scaled = np.clip((depth - near) / max(far - near, 1e-6) * 2 - 1, -1, 1)
+    return np.where(valid, scaled, 1.0).astype(np.float16)
+
+
+class Scenes:
+    """All scenes of a folder in memory, compact; fields names what is kept of rgb, depth, normals, mask."""
+
+    def __init__(self, folder, fields):
+        self.folder, self.fields, self.seen = folder, fields, set()
+        self.parts = {name: [] for name in fields}
+        self.refresh()
+
+    def refresh(self):
+        """Takes in the shards written since; returns the number of scenes."""
+        for path in sorted(glob.glob(os.path.join(self.folder, "*.npz"))):
+            if path not in self.seen:
+                self.seen.add(path)
+                with np.load(path) as shard:
+                    self._append(shard)
+        self.count = sum(len(part) for part in self.parts[self.fields[0]])
+        self.starts = np.cumsum([0] + [len(part) for part in self.parts[self.fields[0]]])
+        return self.count
+
+    def _append(self, shard):
+        valid = shard["mask"] > 0
+        for name in self.fields:
+            if name == "depth":
+                part = np.stack([normalized_depth(d.astype(np.float32), v) for d, v in zip(shard["depth"], valid)])
+            elif name == "normals":
+                part = np.where(valid[..., None], shard["normals"], np.array([0, 0, 127], np.int8)).astype(np.int8)
+            else:
+                part = shard[name]
+            self.parts[name].append(part)
+
+    def wait(self, least):
+        """Blocks until at least that many scenes exist (while a renderer is still writing them)."""
+        while self.refresh() < least:
+            print(f"waiting for scenes: {self.count} of {least}", flush=True)
+            time.sleep(20)
+
+    def raw(self, name, index):
+        part = int(np.searchsorted(self.starts, index, side="right")) - 1
+        return self.parts[name][part][index - self.starts[part]]
+
+    def maps(self, name, indices):
+        """rgb, depth or normals as float32 [N, 3, H, W] in [-1, 1]; mask as float32 [N, 1, H, W] of 0 and 1."""
+        array = torch.from_numpy(np.stack([self.raw(name, int(i)) for i in indices]))
+        if name == "rgb":
+            return array.permute(0, 3, 1, 2).float() / 127.5 - 1
+        if name == "depth":
+            return array[:, None].float().expand(-1, 3, -1, -1)
+        if name == "normals":
+            return F.normalize(array.permute(0, 3, 1, 2).float(), dim=1)
+        return (array[:, None] > 0).float()
+
+
+def flipped(maps, name):
+    """Mirror image; the x component of normals changes its sign."""
+    mirrored = maps.flip(3)
+    return mirrored * torch.tensor([-1.0, 1, 1])[:, None, None] if name == "normals" else mirrored
+
+
+def jittered(rgb, generator):
+    """Random gain, gamma, white balance and saturation of rgb in [-1, 1], one draw per image."""
+    n = rgb.shape[0]
+    draw = lambda c, width: (torch.rand(n, c, 1, 1, generator=generator) * 2 - 1) * width
+    x = ((rgb + 1) / 2).clamp(1e-4, 1) ** torch.exp(draw(1, 0.35))
+    x = x * torch.exp(draw(1, 0.2) + draw(3, 0.08))
+    grey = x.mean(1, keepdim=True)
+    return (grey + (x - grey) * (1 + draw(1, 0.4))).clamp(0, 1) * 2 - 1
+
+
+def resized(maps, size, name):
+    """Area-averaged to size (h, w); normals stay unit length, the mask stays binary (whole pixels only)."""
+    if tuple(maps.shape[2:]) == tuple(size):
+        return maps
+    small = F.interpolate(maps, size=tuple(size), mode="bilinear", antialias=True, align_corners=False)
+    if name == "normals":
+        return F.normalize(small, dim=1)
+    return (small > 0.99).float() if name == "mask" else small
+
+
+def load_heldout(folder):
+    """The held-out scenes: rgb [N, 3, H, W] in [-1, 1], depth metres [N, H, W], normals [N, 3, H, W], mask [N, H, W]."""
+    raise NotImplementedError(os.path.join(folder, json.dumps("index.json")))

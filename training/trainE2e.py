@@ -1,0 +1,74 @@
+"""Stage 4: end-to-end fine-tuning of one task from the diffusion UNet: trainE2e.py CONFIG depth|normals.
+
+t = T, zeros for noise: z_T = 0, so z_0 = -sqrt(1 - abar_T) v; the loss is on the map that the frozen decoder makes of it.
+"""
+
+import sys
+
+import torch
+
+from data import Scenes, flipped, resized
+from encodeLatents import load_vae
+from losses import affine_invariant_l1, angular_error
+from run import TASKS, Config, Trainer, iteration_generator, load_ema, start
+from schedule import Schedule
+from trainDiffusion import Latents, phase_of
+from unet import UNet
+
+
+def predict_map(unet, vae, scale, schedule, rgb_latent, context):
+    """rgb latent [N, 4, h, w] (scaled) -> decoded map [N, 3, H, W], one step from zeros."""
+    n, t = rgb_latent.shape[0], schedule.steps - 1
+    sample = torch.cat([rgb_latent, torch.zeros_like(rgb_latent)], 1).contiguous(memory_format=torch.channels_last)
+    timestep = torch.full((n,), t, device=rgb_latent.device)
+    v = unet(sample, timestep, context.to(rgb_latent).expand(n, -1, -1))
+    z0 = -((1 - schedule.abar[t]) ** 0.5).item() * v
+    return vae.decode((z0 / scale).contiguous(memory_format=torch.channels_last))
+
+
+def task_loss(task, decoded, truth, mask, sky_weight):
+    """Eq. 1 on the mean of the decoded channels or Eq. 2; the sky counts a little, so that it is not left undefined."""
+    weight = mask + sky_weight * (1 - mask)
+    if task == "depth":
+        return affine_invariant_l1(decoded.mean(1, keepdim=True), truth[:, :1], weight)
+    return angular_error(decoded, truth, weight)
+
+
+def train_step(trainer, task, scenes, latents, phase, settings, predict, device, dtype, generator):
+    drawn, rows = latents.draw(phase["batch"], generator)
+    indices, mirror = latents.scenes[rows], torch.from_numpy(latents.mirrored[rows])[:, None, None, None]
+    truth, mask = scenes.maps(task, indices), scenes.maps("mask", indices)
+    truth = torch.where(mirror, flipped(truth, task), truth)
+    mask = torch.where(mirror, flipped(mask, "mask"), mask)
+    truth, mask = resized(truth, phase["size"], task).to(device), resized(mask, phase["size"], "mask").to(device)
+    decoded = predict(trainer.model, drawn[:, :4].to(device, dtype)).float()
+    loss = task_loss(task, decoded, truth, mask, settings["sky_weight"])
+    loss.backward()
+    trainer.step({"loss": loss.item()}, phase["batch"])
+
+
+def main(config, task):
+    settings = config["e2e"]
+    settings["iterations"] = sum(phase["iterations"] for phase in settings["phases"])
+    device, dtype, rank, world = start(config["seed"])
+    diffusion = load_ema(config, "diffusion")
+    model = UNet(config["unet"]["network"])
+    model.load_state_dict(diffusion["weights"])
+    model = model.to(device, dtype, memory_format=torch.channels_last)
+    trainer = Trainer(config, f"e2e-{task}", model, settings, {"contexts": diffusion["contexts"]})
+    vae, scale = load_vae(config, device, dtype)
+    schedule, context = Schedule(**config["schedule"]), diffusion["contexts"][TASKS.index(task)]
+    predict = lambda unet, rgb: predict_map(unet, vae, scale, schedule, rgb, context)
+    scenes = Scenes(config.cache + "/scenes/train", (task, "mask"))
+    trainer.resume()
+    current = None
+    while trainer.iteration < settings["iterations"]:
+        phase = phase_of(settings["phases"], trainer.iteration)
+        if phase is not current:
+            current, latents = phase, Latents(config, phase["copies"])
+        generator = iteration_generator(config["seed"] + 1, trainer.iteration, rank, world)
+        train_step(trainer, task, scenes, latents, phase, settings, predict, device, dtype, generator)
+
+
+if __name__ == "__main__":
+    main(Config(sys.argv[1]), sys.argv[2])
