@@ -60,15 +60,10 @@ def iteration_generator(seed, iteration, rank, world):
     return torch.Generator().manual_seed(seed * 1_000_003 + iteration * world + rank)
 
 
-def averaged_over_processes(tensors):
-    """Replaces each tensor by its mean over the processes (one flat transfer)."""
-    if not distributed.is_initialized():
-        return tensors
-    flat = torch.cat([t.flatten() for t in tensors])
-    distributed.all_reduce(flat)
-    flat /= distributed.get_world_size()
-    parts = flat.split([t.numel() for t in tensors])
-    return [part.view_as(t) for part, t in zip(parts, tensors)]
+def average_over_processes(flat):
+    if distributed.is_initialized():
+        distributed.all_reduce(flat)
+        flat /= distributed.get_world_size()
 
 
 def learning_rate(iteration, total, peak, warmup):
@@ -79,58 +74,83 @@ def learning_rate(iteration, total, peak, warmup):
     return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
+def shaped_views(flat, tensors):
+    """Views of a flat buffer with the shapes of tensors; four-dimensional ones channels-last, as convolutions want them."""
+    views, offset = [], 0
+    for tensor in tensors:
+        part = flat[offset:offset + tensor.numel()]
+        if tensor.dim() == 4:
+            o, i, h, w = tensor.shape
+            views.append(part.view(o, h, w, i).permute(0, 3, 1, 2))
+        else:
+            views.append(part.view(tensor.shape))
+        offset += tensor.numel()
+    return views
+
+
 class Trainer:
     """AdamW on float32 masters of a bfloat16 model, their EMA, checkpoints (atomic) and a CSV of the losses.
 
+    Weights and gradients of the model are views of two flat buffers, so that an update is a few operations on long vectors.
     The EMA's decay grows as (1 + i) / (10 + i) up to `ema`, so that early averages forget the start.
     """
+
+    BETAS, EPS, CHUNK = (0.9, 0.99), 1e-8, 1 << 17
 
     def __init__(self, config, stage, model, settings, extras=None):
         self.config, self.stage, self.model, self.settings = config, stage, model, settings
         self.extras = extras or {}
-        self.names, self.parameters = zip(*model.named_parameters())
-        self.masters = [p.detach().float().clone() for p in self.parameters]
-        self.average = [p.clone() for p in self.masters]
-        self.optimizer = torch.optim.AdamW(self.masters, lr=0, betas=(0.9, 0.99), foreach=True,
-                                           weight_decay=settings.get("weight_decay", 0.01))
+        self.names, parameters = zip(*model.named_parameters())
+        self.shapes = [p.detach() for p in parameters]
+        size, like = sum(p.numel() for p in parameters), parameters[0]
+        self.weights, self.grads = like.new_empty(size).detach(), like.new_zeros(size).detach()
+        for p, view, grad in zip(parameters, shaped_views(self.weights, self.shapes), shaped_views(self.grads, self.shapes)):
+            view.copy_(p.detach())
+            p.data, p.grad = view, grad
+        self.shapes = [view.detach() for view in shaped_views(self.weights, self.shapes)]
+        self.state = {"masters": self.weights.float()}
+        self.state.update(ema=self.state["masters"].clone(), first=torch.zeros_like(self.state["masters"]),
+                          second=torch.zeros_like(self.state["masters"]))
         self.iteration, self.started, self.rows = 0, None, []
 
     def resume(self):
         path = self.config.checkpoint(self.stage)
         if os.path.exists(path):
-            state = torch.load(path, map_location="cpu")
-            for target, name in zip(self.masters, self.names):
-                target.copy_(state["masters"][name])
-            for target, name in zip(self.average, self.names):
-                target.copy_(state["ema"][name])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.iteration, self.rows = state["iteration"], state["rows"]
-            self._publish()
+            saved = torch.load(path, map_location="cpu")
+            for name, tensor in self.state.items():
+                for target, source in zip(shaped_views(tensor, self.shapes), saved[name].values()):
+                    target.copy_(source)
+            self.weights.copy_(self.state["masters"])
+            self.iteration, self.rows = saved["iteration"], saved["rows"]
         return self.iteration
-
-    @torch.no_grad()
-    def _publish(self):
-        for parameter, master in zip(self.parameters, self.masters):
-            parameter.copy_(master)
 
     @torch.no_grad()
     def step(self, losses, batch):
         """One update from the gradients in model; losses: {name: float} for the log."""
-        s = self.settings
-        grads = averaged_over_processes([p.grad.float() for p in self.parameters])
-        norm = torch.stack(torch._foreach_norm(grads)).norm()
-        torch._foreach_mul_(grads, (s["clip"] / norm.clamp(min=s["clip"])).item())
-        for master, grad, parameter in zip(self.masters, grads, self.parameters):
-            master.grad, parameter.grad = grad, None
-        rate = learning_rate(self.iteration, s["iterations"], s["learning_rate"], s["warmup"])
-        self.optimizer.param_groups[0]["lr"] = rate
-        self.optimizer.step()
-        decay = min(s["ema"], (1 + self.iteration) / (10 + self.iteration))
-        torch._foreach_mul_(self.average, decay)
-        torch._foreach_add_(self.average, self.masters, alpha=1 - decay)
-        self._publish()
+        s, i = self.settings, self.iteration
+        grads = self.grads.float()
+        self.grads.zero_()
+        average_over_processes(grads)
+        norm = grads.norm().item()
+        rate, decay = learning_rate(i, s["iterations"], s["learning_rate"], s["warmup"]), min(s["ema"], (1 + i) / (10 + i))
+        if math.isfinite(norm):
+            self._update(grads, min(1, s["clip"] / max(norm, 1e-12)), rate, decay)
         self.iteration += 1
-        self._report(losses, batch * int(os.environ["WORLD_SIZE"]), rate, norm.item())
+        self._report(losses, batch * int(os.environ["WORLD_SIZE"]), rate, norm)
+
+    def _update(self, grads, factor, rate, decay):
+        """AdamW, EMA and the bfloat16 copy, chunk by chunk so that a chunk stays in the cache."""
+        beta1, beta2 = self.BETAS
+        bias1, bias2 = 1 - beta1 ** (self.iteration + 1), 1 - beta2 ** (self.iteration + 1)
+        vectors = [grads, self.weights] + [self.state[name] for name in ("masters", "ema", "first", "second")]
+        for g, weight, master, ema, first, second in zip(*[v.split(self.CHUNK) for v in vectors]):
+            g.mul_(factor)
+            first.lerp_(g, 1 - beta1)
+            second.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+            master.mul_(1 - rate * self.settings["weight_decay"])
+            master.addcdiv_(first, (second / bias2).sqrt_().add_(self.EPS), value=-rate / bias1)
+            ema.lerp_(master, 1 - decay)
+            weight.copy_(master)
 
     def _report(self, losses, batch, rate, norm):
         if os.environ["RANK"] != "0":
@@ -153,15 +173,20 @@ class Trainer:
         if self.iteration % self.settings["save_every"] == 0 or self.iteration == self.settings["iterations"]:
             self.save()
 
+    def named(self, name):
+        """masters, ema, first or second moment as {parameter name: tensor}."""
+        views = shaped_views(self.state[name], self.shapes)
+        return {key: view.clone(memory_format=torch.contiguous_format) for key, view in zip(self.names, views)}
+
     def ema_weights(self):
-        return {name: tensor.clone() for name, tensor in zip(self.names, self.average)}
+        return self.named("ema")
 
     def save(self):
         if os.environ["RANK"] != "0":
             return
         path = self.config.checkpoint(self.stage)
-        state = {"masters": dict(zip(self.names, self.masters)), "ema": self.ema_weights(), "rows": self.rows,
-                 "optimizer": self.optimizer.state_dict(), "iteration": self.iteration, "extras": self.extras}
+        state = {**{name: self.named(name) for name in self.state}, "rows": self.rows, "iteration": self.iteration,
+                 "extras": self.extras}
         torch.save(state, path + ".part")
         os.replace(path + ".part", path)
         if self.rows:
