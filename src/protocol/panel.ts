@@ -95,7 +95,8 @@ export type ToWebview =
   | { readonly type: "init"; readonly state: PanelState; readonly models: readonly ModelChoice[]; readonly images: readonly ImageItem[] }
   /** Any time after init; the panel reserves the tiles' aspect ratio from it and shows it until the image is decoded. */
   | { readonly type: "thumbnail"; readonly image: number; readonly thumbnail: Thumbnail }
-  | { readonly type: "started"; readonly generation: number; readonly image: number; readonly settings: PanelSettings }
+  /** `only` as in `run`: rows that are run; the others keep the results of an earlier generation of the same image. */
+  | { readonly type: "started"; readonly generation: number; readonly image: number; readonly settings: PanelSettings; readonly only?: readonly string[] }
   | { readonly type: "event"; readonly generation: number; readonly event: PredictEvent }
   | { readonly type: "finished"; readonly generation: number; readonly elapsedMillis: number }
   | { readonly type: "cancelled"; readonly generation: number }
@@ -108,7 +109,8 @@ export type ToWebview =
 /** Webview -> host. `run` cancels a run in progress. */
 export type FromWebview =
   | { readonly type: "ready"; readonly state?: PanelState }
-  | { readonly type: "run"; readonly image: number; readonly settings: PanelSettings }
+  /** `only` names the rows to run, when a row was added to ones that have their results; all rows when absent. */
+  | { readonly type: "run"; readonly image: number; readonly settings: PanelSettings; readonly only?: readonly string[] }
   | { readonly type: "cancel" }
   /** Asks for an open dialog on .npy and .safetensors. */
   | { readonly type: "chooseNoise"; readonly rowId: string }
