@@ -42,9 +42,10 @@ export async function readRgbImage(path: string, pixelLimit = maximumPixels): Pr
     }
     const wide = meta.depth === "ushort";
     // Without an explicit 16-bit colour space sharp silently reduces to 8 bits.
-    const { data, info } = await sharp(bytes, input)
-      .autoOrient()
-      .toColourspace(wide ? "rgb16" : "srgb")
+    const decoder = sharp(bytes, input).autoOrient().toColourspace(wide ? "rgb16" : "srgb");
+    // sharp converts profiled 16-bit pixels to Display P3; only this brings them on to sRGB.
+    if (wide && meta.icc !== undefined) decoder.withIccProfile("srgb");
+    const { data, info } = await decoder
       .raw({ depth: meta.depth })
       .toBuffer({ resolveWithObject: true });
     const samples = wide ? new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
