@@ -16,6 +16,7 @@ import time
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 
 def normalized_depth(depth, valid):
@@ -105,5 +106,11 @@ def resized(maps, size, name):
 
 
 def load_heldout(folder):
-    """The held-out scenes: rgb [N, 3, H, W] in [-1, 1], depth metres [N, H, W], normals [N, 3, H, W], mask [N, H, W]."""
-    raise NotImplementedError(os.path.join(folder, json.dumps("index.json")))
+    """The held-out PNG files: rgb [N, 3, H, W] in [-1, 1], depth metres [N, H, W], normals [N, 3, H, W], mask bool [N, H, W]."""
+    with open(os.path.join(folder, "index.json")) as file:
+        names = [scene["id"] for scene in json.load(file)["scenes"]]
+    read = lambda kind: np.stack([np.array(Image.open(os.path.join(folder, f"{name}_{kind}.png"))) for name in names])
+    rgb = torch.from_numpy(read("rgb")).permute(0, 3, 1, 2).float() / 127.5 - 1
+    depth = torch.from_numpy(read("depth").astype(np.float32) / 1000)
+    normals = torch.from_numpy(read("normal")).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return rgb, depth, F.normalize(normals, dim=1), depth > 0
