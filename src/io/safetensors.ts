@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { open, readFile, rename, rm, type FileHandle } from "node:fs/promises";
+import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { PlumblineError, unexpected } from "../core/errors";
 import { elementCount, type Tensor } from "../core/tensor";
 import { bytesFromFloats, floatsFromBytes, type FloatDtype } from "./floatFormat";
+import { damaged, describe, isObject, notFound, parseObject, readJsonObject } from "./jsonFile";
 
 // Layout (https://github.com/huggingface/safetensors#format): u64 little-endian header length, that many bytes of
 // JSON {name: {dtype, shape, data_offsets: [begin, end)}}, then the data, which the tensors must cover without
@@ -50,7 +51,7 @@ export interface WritableTensor {
  * Throws `not-found`, or `bad-model` naming file, tensor, what was expected and what was found.
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  return path.endsWith(".index.json") ? openSharded(path) : openSingle(path);
+  return /\.index(\.\w+)?\.json$/.test(path) ? openSharded(path) : openSingle(path);
 }
 
 /** A tensor of any numeric dtype as float32 (integers beyond 2^24 and doubles are rounded). */
@@ -128,8 +129,7 @@ async function openSingle(path: string): Promise<SafetensorsFile> {
 }
 
 async function openSharded(path: string): Promise<SafetensorsFile> {
-  const bytes = await readFile(path).catch((cause: unknown) => Promise.reject(notFound(path, cause)));
-  const weightMap = parseObject(path, bytes).weight_map;
+  const weightMap = (await readJsonObject(path)).weight_map;
   if (!isObject(weightMap)) throw damaged(path, 'an object "weight_map"', describe(weightMap));
   const shardNames = [...new Set(Object.values(weightMap))].sort();
   const shards = new Map<unknown, SafetensorsFile>();
@@ -166,28 +166,28 @@ function checkHeader(path: string, header: Readonly<Record<string, unknown>>, da
   for (const [name, { offset, byteLength }] of byOffset) {
     if (offset !== end) {
       const kind = offset < end ? "overlaps the tensor before it" : "leaves a gap after the tensor before it";
-      throw damaged(path, `data at ${end - dataStart}`, `${offset - dataStart}, which ${kind}`, name);
+      throw damaged(tensorOf(path, name), `data at ${end - dataStart}`, `${offset - dataStart}, which ${kind}`);
     }
     end += byteLength;
-    if (end > size) throw damaged(path, `data up to byte ${end}`, `a file of ${size} bytes (truncated)`, name);
+    if (end > size) throw damaged(tensorOf(path, name), `data up to byte ${end}`, `a file of ${size} bytes (truncated)`);
   }
   if (end !== size) throw damaged(path, `${end} bytes, the end of its last tensor`, `${size} bytes`);
   return { metadata, tensors };
 }
 
 function checkEntry(path: string, name: string, value: unknown, dataStart: number): SafetensorsEntry {
-  if (!isObject(value)) throw damaged(path, "an object {dtype, shape, data_offsets}", describe(value), name);
+  if (!isObject(value)) throw damaged(tensorOf(path, name), "an object {dtype, shape, data_offsets}", describe(value));
   const { dtype, shape, data_offsets: offsets, ...rest } = value;
   const extra = Object.keys(rest)[0];
-  if (extra !== undefined) throw damaged(path, "only dtype, shape and data_offsets", `"${extra}"`, name);
-  if (!isDtype(dtype)) throw damaged(path, `a dtype of ${Object.keys(bitsOf).join(", ")}`, describe(dtype), name);
-  if (!isCounts(shape)) throw damaged(path, "a shape of whole numbers", describe(shape), name);
+  if (extra !== undefined) throw damaged(tensorOf(path, name), "only dtype, shape and data_offsets", `"${extra}"`);
+  if (!isDtype(dtype)) throw damaged(tensorOf(path, name), `a dtype of ${Object.keys(bitsOf).join(", ")}`, describe(dtype));
+  if (!isCounts(shape)) throw damaged(tensorOf(path, name), "a shape of whole numbers", describe(shape));
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[1] < offsets[0]) {
-    throw damaged(path, "data_offsets [begin, end] with begin <= end", describe(offsets), name);
+    throw damaged(tensorOf(path, name), "data_offsets [begin, end] with begin <= end", describe(offsets));
   }
   const byteLength = offsets[1] - offsets[0];
   const expected = (elementCount(shape) * bitsOf[dtype]) / 8;
-  if (byteLength !== expected) throw damaged(path, `${expected} bytes for ${dtype} [${shape.join(", ")}]`, `${byteLength} bytes`, name);
+  if (byteLength !== expected) throw damaged(tensorOf(path, name), `${expected} bytes for ${dtype} [${shape.join(", ")}]`, `${byteLength} bytes`);
   return { path, dtype, dims: shape, offset: dataStart + offsets[0], byteLength };
 }
 
@@ -196,42 +196,6 @@ function checkMetadata(path: string, value: unknown): Record<string, string> {
   const wrong = Object.entries(value).find(([, text]) => typeof text !== "string");
   if (wrong) throw damaged(path, `a string for "${wrong[0]}" in __metadata__`, describe(wrong[1]));
   return value as Record<string, string>;
-}
-
-/** JSON of a damaged file must not load differently in different readers: UTF-8 and duplicate keys are checked. */
-function parseObject(path: string, bytes: Uint8Array): Record<string, unknown> {
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    throw damaged(path, "a UTF-8 header", "bytes that are not UTF-8", undefined, cause);
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw damaged(path, "a header in JSON", (cause as Error).message, undefined, cause);
-  }
-  if (!isObject(value)) throw damaged(path, "a JSON object", describe(value));
-  const duplicate = findDuplicateKey(text);
-  if (duplicate !== undefined) throw damaged(path, `one entry "${duplicate}"`, "two");
-  return value;
-}
-
-/** The first key that occurs twice in an object of valid JSON, which JSON.parse drops silently. */
-function findDuplicateKey(json: string): string | undefined {
-  const open: Set<string>[] = [];
-  for (const [token, string] of json.matchAll(/("(?:[^"\\]|\\.)*")(?:\s*:)?|[{}]/g)) {
-    if (token === "{") open.push(new Set());
-    else if (token === "}") open.pop();
-    else if (token.endsWith(":") && token !== string) {
-      const key = JSON.parse(string) as string;
-      const keys = open[open.length - 1];
-      if (keys.has(key)) return key;
-      keys.add(key);
-    }
-  }
-  return undefined;
 }
 
 async function openForReading(path: string): Promise<FileHandle> {
@@ -257,7 +221,7 @@ async function readAt(handle: FileHandle, path: string, position: number, length
   for (let done = 0; done < length; ) {
     // One read call takes less than 2 GiB.
     const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, 2 ** 30), position + done);
-    if (bytesRead === 0) throw damaged(path, `${length} bytes at ${position}`, `${done} bytes (truncated)`, name);
+    if (bytesRead === 0) throw damaged(name === undefined ? path : tensorOf(path, name), `${length} bytes at ${position}`, `${done} bytes (truncated)`);
     done += bytesRead;
   }
   return bytes;
@@ -276,17 +240,8 @@ function floatDtype({ path, dtype }: SafetensorsEntry, name: string): FloatDtype
   return dtype;
 }
 
-function damaged(path: string, expected: string, found: string, name?: string, cause?: unknown): PlumblineError {
-  const subject = name === undefined ? path : `tensor "${name}" of ${path}`;
-  return new PlumblineError("bad-model", `Expected ${expected} for ${subject} but received ${found}.`, "The file is damaged or incomplete: download it again.", { cause });
-}
-
-function notFound(path: string, cause: unknown): PlumblineError {
-  return new PlumblineError("not-found", `Could not read ${path}: ${(cause as Error).message}`, "Check that the file is there and may be read.", { cause });
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function tensorOf(path: string, name: string): string {
+  return `tensor "${name}" of ${path}`;
 }
 
 function isDtype(value: unknown): value is SafetensorsDtype {
@@ -295,9 +250,4 @@ function isDtype(value: unknown): value is SafetensorsDtype {
 
 function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0) && Number.isSafeInteger(elementCount(value));
-}
-
-function describe(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

@@ -1,0 +1,151 @@
+import type { Dim, GraphBuilder, Value } from "./builder";
+
+// Maps are [N, C, h, w]. Tokens are rows: [N * S, C], S = h * w or the words of a prompt. `name` is the path of the
+// PyTorch module, which is also the prefix of its weights.
+
+/** 2-D convolution; `pads` is [top, left, bottom, right]. `extraBias` [C] is added to the bias. */
+export function conv2d(
+  g: GraphBuilder, name: string, x: Value, outChannels: number,
+  { kernel = 3, stride = 1, pads = [1, 1, 1, 1], extraBias }: { kernel?: number; stride?: number; pads?: readonly number[]; extraBias?: Value } = {},
+): Value {
+  const [n, inChannels, h, w] = x.dims;
+  const weight = g.weight(`${name}.weight`, [outChannels, channelCount(inChannels), kernel, kernel]);
+  const bias = g.weight(`${name}.bias`, [outChannels]);
+  const size = (dim: Dim) => (stride === 1 ? dim : `${dim}/${stride}`);
+  return g.node("Conv", name, [x, weight, extraBias ? g.elementwise("Add", name, bias, extraBias) : bias], [n, outChannels, size(h), size(w)], {
+    kernel_shape: [kernel, kernel], strides: [stride, stride], pads,
+  });
+}
+
+/** x W^T + b for rows x; W is stored [out, in] (or [out, in, 1, 1] where the checkpoint has a 1x1 convolution). */
+export function linear(
+  g: GraphBuilder, name: string, x: Value, outChannels: number,
+  { bias = true, as1x1Conv = false, rows }: { bias?: boolean; as1x1Conv?: boolean; rows?: readonly [number, number] } = {},
+): Value {
+  const inChannels = channelCount(x.dims[1]);
+  const range = rows ?? [0, outChannels];
+  const stored = rows ? [outChannels, inChannels] : as1x1Conv ? [outChannels, inChannels, 1, 1] : [outChannels, inChannels];
+  const columns = range[1] - range[0];
+  const weight = g.weight(`${name}.weight`, stored, { rows, as: [columns, inChannels] });
+  const inputs = bias ? [x, weight, g.weight(`${name}.bias`, [outChannels], { rows })] : [x, weight];
+  return g.node("Gemm", name, inputs, [x.dims[0], columns], { transB: 1 });
+}
+
+/** GroupNorm over a map. */
+export function groupNorm(g: GraphBuilder, name: string, x: Value, groups: number, epsilon: number): Value {
+  const channels = channelCount(x.dims[1]);
+  const weight = g.weight(`${name}.weight`, [channels]);
+  const bias = g.weight(`${name}.bias`, [channels]);
+  if (channels % groups !== 0) throw g.wrongShapes(name, `GroupNorm of ${groups} groups`, x, weight);
+  return g.node("GroupNormalization", name, [x, weight, bias], x.dims, { num_groups: groups, epsilon: { float: epsilon } });
+}
+
+/** LayerNorm over the channels of each row. */
+export function layerNorm(g: GraphBuilder, name: string, x: Value, epsilon: number): Value {
+  const channels = channelCount(x.dims[x.dims.length - 1]);
+  const scale = g.weight(`${name}.weight`, [channels]);
+  return g.node("LayerNormalization", name, [x, scale, g.weight(`${name}.bias`, [channels])], x.dims, { axis: -1, epsilon: { float: epsilon } });
+}
+
+/** x sigmoid(x): QuickGelu with alpha 1. */
+export function silu(g: GraphBuilder, name: string, x: Value): Value {
+  return g.node("QuickGelu", name, [x], x.dims, { alpha: { float: 1 } }, "com.microsoft");
+}
+
+/** [N, C, h, w] -> rows [N * h * w, C]. */
+export function tokensFromMap(g: GraphBuilder, name: string, x: Value): Value {
+  const [n, channels, h, w] = x.dims;
+  const flat = g.node("Reshape", name, [x, g.integers(0, 0, -1)], [n, channels, `${h}*${w}`]);
+  const transposed = g.node("Transpose", name, [flat], [n, `${h}*${w}`, channels], { perm: [0, 2, 1] });
+  return g.node("Reshape", name, [transposed, g.integers(-1, channelCount(channels))], [`${n}*${h}*${w}`, channels]);
+}
+
+/** Rows [N * h * w, C] -> [N, C, h, w], the sizes taken from `like`. */
+export function mapFromTokens(g: GraphBuilder, name: string, tokens: Value, like: Value): Value {
+  const [n, , h, w] = like.dims;
+  const channels = channelCount(tokens.dims[1]);
+  const batched = batchTokens(g, name, tokens, like);
+  const transposed = g.node("Transpose", name, [batched], [n, channels, batched.dims[1]], { perm: [0, 2, 1] });
+  const shape = g.once(`map shape ${h} ${w} ${channels}`, () =>
+    g.node("Concat", name, [shapeOf(g, like, 0, 1), g.integers(channels), shapeOf(g, like, 2, 4)], [4], { axis: 0 }));
+  return g.node("Reshape", name, [transposed, shape], [n, channels, h, w]);
+}
+
+/** Rows [N * S, C] -> [N, S, C], N taken from `like`. */
+function batchTokens(g: GraphBuilder, name: string, tokens: Value, like: Value): Value {
+  const channels = channelCount(tokens.dims[1]);
+  const n = like.dims[0];
+  const shape = g.once(`batched shape ${n} ${channels}`, () =>
+    g.node("Concat", name, [shapeOf(g, like, 0, 1), g.integers(-1, channels)], [3], { axis: 0 }));
+  return g.node("Reshape", name, [tokens, shape], [n, String(tokens.dims[0]).replace(`${n}*`, ""), channels]);
+}
+
+/** Sizes first..end-1 of a value, as a vector. */
+export function shapeOf(g: GraphBuilder, x: Value, first: number, end: number): Value {
+  return g.once(`shape ${x.name} ${first} ${end}`, () => g.node("Shape", x.name, [x], [end - first], { start: first, end }));
+}
+
+/**
+ * softmax(Q K^T / sqrt(C / heads)) V for rows Q [N * S, C], K and V [N * L, C]. One operator, computed in tiles:
+ * the S x L scores of a head are never held at once. `like` is any value whose first size is N.
+ */
+export function attention(g: GraphBuilder, name: string, q: Value, k: Value, v: Value, heads: number, like: Value, mask?: Value): Value {
+  const channels = channelCount(q.dims[1]);
+  if (channels % heads !== 0 || k.dims[1] !== channels) throw g.wrongShapes(name, `attention of ${heads} heads`, q, k);
+  const inputs = [q, k, v].map((value) => batchTokens(g, name, value, like));
+  const none = undefined;
+  const mixed = g.node("MultiHeadAttention", name, mask ? [...inputs, none, none, mask] : inputs, inputs[0].dims, { num_heads: heads }, "com.microsoft");
+  return g.node("Reshape", name, [mixed, g.integers(-1, channels)], q.dims);
+}
+
+/** What every ResNet block of a network shares. */
+export interface ResnetSettings {
+  readonly groups: number;
+  readonly epsilon: number;
+  /** SiLU of the time embedding, [1 or N, T]; absent in autoencoders. */
+  readonly time?: Value;
+  /** True where the time is a constant of the graph. */
+  readonly timeIsConstant?: boolean;
+}
+
+/** GroupNorm, SiLU, convolution, twice, the time added between, plus the (projected) input. */
+export function resnetBlock(g: GraphBuilder, name: string, x: Value, outChannels: number, { groups, epsilon, time, timeIsConstant }: ResnetSettings): Value {
+  let y = silu(g, name, groupNorm(g, `${name}.norm1`, x, groups, epsilon));
+  if (!time) {
+    y = conv2d(g, `${name}.conv1`, y, outChannels);
+  } else {
+    const shift = linear(g, `${name}.time_emb_proj`, time, outChannels);
+    if (timeIsConstant) {
+      y = conv2d(g, `${name}.conv1`, y, outChannels, { extraBias: g.node("Reshape", name, [shift, g.integers(-1)], [outChannels]) });
+    } else {
+      y = conv2d(g, `${name}.conv1`, y, outChannels);
+      y = g.node("Add", name, [y, g.node("Reshape", name, [shift, g.integers(-1, outChannels, 1, 1)], [time.dims[0], outChannels, 1, 1])], y.dims);
+    }
+  }
+  y = silu(g, name, groupNorm(g, `${name}.norm2`, y, groups, epsilon));
+  y = conv2d(g, `${name}.conv2`, y, outChannels);
+  const shortcut = x.dims[1] === outChannels ? x : conv2d(g, `${name}.conv_shortcut`, x, outChannels, { kernel: 1, pads: [0, 0, 0, 0] });
+  return g.elementwise("Add", name, shortcut, y);
+}
+
+/** Nearest-neighbour enlargement to the height and width of `target`. */
+export function upsampleTo(g: GraphBuilder, name: string, x: Value, target: Value): Value {
+  const [n, channels] = x.dims;
+  const sizes = g.node("Concat", name, [shapeOf(g, x, 0, 2), shapeOf(g, target, 2, 4)], [4], { axis: 0 });
+  return g.node("Resize", name, [x, undefined, undefined, sizes], [n, channels, target.dims[2], target.dims[3]], nearest);
+}
+
+/** Nearest-neighbour enlargement to twice the size. */
+export function upsampleTwice(g: GraphBuilder, name: string, x: Value): Value {
+  const [n, channels, h, w] = x.dims;
+  const scales = g.constant(Float32Array.of(1, 1, 2, 2), [4]);
+  return g.node("Resize", name, [x, undefined, scales], [n, channels, `2*${h}`, `2*${w}`], nearest);
+}
+
+const nearest = { mode: "nearest", coordinate_transformation_mode: "asymmetric", nearest_mode: "floor" } as const;
+
+/** A channel count, which is never dynamic in these networks. */
+export function channelCount(dim: Dim): number {
+  if (typeof dim !== "number") throw new TypeError(`channels cannot be dynamic (${dim})`);
+  return dim;
+}
