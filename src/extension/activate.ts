@@ -1,0 +1,26 @@
+import { join } from "node:path";
+import * as vscode from "vscode";
+import { startEngine } from "../inference/client";
+import { registerCommands } from "./commands";
+import { createLog, messageOf } from "./log";
+import { findModels, shippedModelsDir } from "./models";
+import { readSettings } from "./settings";
+
+/** The child process gives its memory back after this long without a run. */
+const idleMillis = 10 * 60 * 1000;
+
+/** Called by VS Code when a command is used or a panel is restored. Nothing is loaded until then. */
+export function activate(context: vscode.ExtensionContext): void {
+  const log = createLog();
+  const engine = startEngine({ childPath: join(context.extensionPath, "dist/inference.js"), niceness: 5, idleMillis, onLog: (text) => log.info(text.trimEnd()) });
+  const models = async () => {
+    const { models: found, problems } = await findModels(shippedModelsDir(context.extensionPath), readSettings().models);
+    for (const problem of problems) log.warn(messageOf(problem));
+    return found;
+  };
+  context.subscriptions.push(
+    log,
+    { dispose: () => void engine.dispose() },
+    registerCommands({ extensionUri: context.extensionUri, engine, log, settings: readSettings, models }),
+  );
+}
