@@ -25,3 +25,12 @@ export interface LatentDiffusionNetworks {
   readonly decoder: Network;
   readonly unet: Network;
 }
+
+/** A UNet with what it is conditioned on besides the image. */
+export interface Denoiser {
+  readonly unet: Network;
+  /** [1, S, C]; absent where it was made a constant of the network. */
+  readonly prompt?: Tensor;
+  /** The only timestep that the network can be run at; absent where `timestep` is an input. */
+  readonly constantTimestep?: number;
+}

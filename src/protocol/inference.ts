@@ -24,6 +24,8 @@ export interface Provenance {
   readonly device: Device;
   /** Why the device is not the one asked for; absent when it is. */
   readonly deviceNote?: string;
+  /** What was converted in the image, and what the checkpoint does not say and was assumed, in sentences; absent when nothing. */
+  readonly notes?: readonly string[];
   readonly timingsMillis: Readonly<Record<"load" | "encode" | "denoise" | "decode" | "combine" | "total", number>>;
   readonly versions: Readonly<Record<string, string>>;
   readonly finishedAt: string;
@@ -47,7 +49,7 @@ export interface RunResult {
   /**
    * Pixel-wise population standard deviation over the steps of member 0 (aligned to the last step where the
    * quantity is affine); for normals the root mean squared angle to the mean direction, in radians.
-   * Absent for single-step runs.
+   * Absent for single-step runs, and where `stdOverSteps: false` was asked for.
    */
   readonly stdOverSteps?: FloatMap;
   /** The same over ensemble members; absent for one member. */
@@ -76,9 +78,9 @@ export type PredictEvent =
       readonly step: number;
       readonly steps: number;
       readonly timestep: number;
-      /** Decoded `pred_original_sample` of this step (member 0 only, when `stepMaps` was asked for). */
+      /** Decoded `pred_original_sample` of this step, at processing size (member 0 only, when `stepMaps` was asked for). */
       readonly map?: FloatMap;
-      /** Running std over the steps so far, from the second step on. */
+      /** Running std over the steps so far, from the second step on; processing size. */
       readonly stdSoFar?: FloatMap;
     }
   | { readonly type: "result"; readonly result: RunResult };
@@ -100,6 +102,8 @@ export interface PredictParams {
   /** Keep and return the raw tensors of every step of member 0. */
   readonly recordSteps: boolean;
   readonly mapSize: "source" | "processing";
+  /** Decode every step of member 0 for `RunResult.stdOverSteps`. True by default; implied by `stepMaps` and `recordSteps`. */
+  readonly stdOverSteps?: boolean;
 }
 
 export interface PredictReturn {

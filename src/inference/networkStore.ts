@@ -1,0 +1,92 @@
+import { stat } from "node:fs/promises";
+import { totalmem } from "node:os";
+import type { Device } from "../core/settings";
+import { convertComponent, type ConvertOptions } from "../graph/convert";
+import type { Network } from "../pipeline/networks";
+import { createNetwork } from "./session";
+
+/** One network to load. */
+export interface NetworkRequest {
+  /** Component folder. */
+  readonly dir: string;
+  readonly options: ConvertOptions;
+  readonly device: Device;
+}
+
+/** A network and the files that it was made from, absolute. */
+export interface LoadedNetwork {
+  readonly network: Network;
+  readonly files: readonly string[];
+}
+
+interface Held extends LoadedNetwork {
+  readonly weightBytes: number;
+}
+
+/** Half of the machine's memory, counting fp16 weights as the fp32 numbers that they become. */
+const defaultBudget = totalmem() / 2;
+
+/**
+ * Networks stay loaded between requests. Those used longest ago are freed when the weights of all would exceed the
+ * budget in bytes; the networks of the current request, from `beginRequest` on, are never freed.
+ */
+export class NetworkStore {
+  private readonly held = new Map<string, Held>();
+  private readonly inUse = new Set<string>();
+
+  constructor(private readonly budget = defaultBudget) {}
+
+  beginRequest(): void {
+    this.inUse.clear();
+  }
+
+  /** The network, loaded if it is not held. Throws what `convertComponent` and `createNetwork` throw. */
+  async load(request: NetworkRequest): Promise<LoadedNetwork> {
+    const key = keyOf(request);
+    this.inUse.add(key);
+    const found = this.held.get(key) ?? (await this.create(request));
+    // A Map keeps the order of insertion: the first key is the one used longest ago.
+    this.held.delete(key);
+    this.held.set(key, found);
+    return found;
+  }
+
+  /** Frees every network. */
+  async clear(): Promise<void> {
+    const networks = [...this.held.values()];
+    this.held.clear();
+    for (const { network } of networks) await network.release();
+  }
+
+  private async create({ dir, options, device }: NetworkRequest): Promise<Held> {
+    const graph = await convertComponent(dir, options);
+    const weightBytes = await weightBytesOf(graph.files);
+    await this.makeRoom(weightBytes);
+    return { network: await createNetwork(graph, { device }), files: graph.files, weightBytes };
+  }
+
+  private async makeRoom(weightBytes: number): Promise<void> {
+    let total = weightBytes;
+    for (const { weightBytes: bytes } of this.held.values()) total += bytes;
+    for (const [key, { network, weightBytes: bytes }] of this.held) {
+      if (total <= this.budget) return;
+      if (this.inUse.has(key)) continue;
+      this.held.delete(key);
+      total -= bytes;
+      await network.release();
+    }
+  }
+}
+
+function keyOf({ dir, options, device }: NetworkRequest): string {
+  const { part, timestep, encoderHiddenStates } = options;
+  return JSON.stringify([dir, device, part, timestep, encoderHiddenStates && Array.from(encoderHiddenStates.data)]);
+}
+
+async function weightBytesOf(files: readonly string[]): Promise<number> {
+  let total = 0;
+  for (const file of files) {
+    if (file.endsWith(".safetensors")) total += (await stat(file)).size * (file.includes("fp16") ? 2 : 1);
+  }
+  return total;
+}
