@@ -33,7 +33,7 @@ DEFAULTS: dict[str, Any] = {
     "texturesEach": 24,
     # Evaluation never sees a texture of training.
     "splits": {
-        "train": {"seed": 1, "textureSeed": 11, "count": 14336},
+        "train": {"seed": 1, "textureSeed": 11, "count": 10240},
         "validation": {"seed": 3, "textureSeed": 13, "count": 192},
         "heldout": {"seed": 2, "textureSeed": 12, "count": 48},
     },

@@ -1,0 +1,1 @@
+"""Procedural scene renderer: every texture, shape and layout is made from a seed."""

@@ -1,0 +1,228 @@
+"""A bank of procedural, tileable patterns with mip pyramids.
+
+A pattern holds three fields in [0, 1]: a blend of the material's first and second colour, an
+overlay of its third colour, and a fine brightness grain. Colours belong to materials, so one
+pattern serves many looks.
+"""
+
+import numpy as np
+
+SIDE = 256
+LEVELS = 9  # 256 .. 1
+
+Field = np.ndarray
+
+
+def noise(rng: np.random.Generator, slope: float, stretch: float = 1.0, low: float = 1.0) -> Field:
+    """Periodic noise [256,256] in [0,1], spectrum f^-slope; `stretch` > 1 elongates along u."""
+    fy = np.fft.fftfreq(SIDE)[:, None] * SIDE
+    fx = np.fft.rfftfreq(SIDE)[None, :] * SIDE * stretch
+    f = np.sqrt(fx * fx + fy * fy)
+    spectrum = np.where(f >= low, np.maximum(f, 1e-3) ** -slope, 0)
+    phase = rng.standard_normal(f.shape) + 1j * rng.standard_normal(f.shape)
+    field = np.fft.irfft2(spectrum * phase, s=(SIDE, SIDE))
+    field = field / (field.std() + 1e-9)
+    return np.clip(0.5 + field * 0.22, 0, 1)
+
+
+def grid() -> tuple[Field, Field]:
+    """u and v in [0,1), each [256,256]."""
+    axis = (np.arange(SIDE) + 0.5) / SIDE
+    return np.meshgrid(axis, axis)
+
+
+def grain(rng: np.random.Generator) -> Field:
+    """Brightness grain about 0.5, from very smooth to rough."""
+    return np.clip(0.5 + (noise(rng, rng.uniform(0.2, 1.6)) - 0.5) * rng.uniform(0, 0.8), 0, 1)
+
+
+def cells(rng: np.random.Generator, count: int) -> tuple[Field, Field]:
+    """Periodic Voronoi cells: random value per cell, and distance to the border in [0,1]."""
+    points, values = rng.random((count, 2)), rng.random(count)
+    u, v = grid()
+    near = np.full((SIDE, SIDE), 9.0)
+    second, value = near.copy(), near.copy()
+    for (x, y), shade in zip(points, values):
+        du, dv = np.abs(u - x), np.abs(v - y)
+        far = np.hypot(np.minimum(du, 1 - du), np.minimum(dv, 1 - dv))
+        closer = far < near
+        second = np.where(closer, near, np.minimum(second, far))
+        value = np.where(closer, shade, value)
+        near = np.where(closer, far, near)
+    return value, np.clip((second - near) * np.sqrt(count) * 2.5, 0, 1)
+
+
+def courses(rng: np.random.Generator, rows: int, cols: int, offset: float, joint: float):
+    """Laid bricks, tiles or planks: random value per piece, and the joints (1 in a joint)."""
+    u, v = grid()
+    row = np.floor(v * rows).astype(int)
+    shifted = (u * cols + row * offset) % cols
+    col = np.floor(shifted).astype(int)
+    value = rng.random((rows, cols))[row, col]
+    fu, fv = shifted % 1, (v * rows) % 1
+    edge = np.minimum(np.minimum(fu, 1 - fu) / cols, np.minimum(fv, 1 - fv) / rows)
+    return value, (edge < joint).astype(float)
+
+
+def plain(rng):
+    return noise(rng, 2.0) * rng.uniform(0, 0.5), np.zeros((SIDE, SIDE)), grain(rng)
+
+
+def wood(rng):
+    planks = int(rng.integers(1, 9))
+    value, joints = courses(rng, planks, int(rng.integers(1, 3)), rng.random(), 0.003)
+    u, v = grid()
+    wave = noise(rng, 1.8, rng.uniform(4, 12)) + value * 3
+    rings = 0.5 + 0.5 * np.sin(2 * np.pi * (wave * rng.uniform(2, 9) + v))
+    return np.clip(0.6 * value + 0.4 * rings, 0, 1), joints * 0.8, noise(rng, 0.8, 10.0)
+
+
+def bricks(rng):
+    rows = int(rng.integers(3, 9)) * 2
+    value, joints = courses(rng, rows, max(2, rows // 2), 0.5, rng.uniform(0.004, 0.01))
+    return np.clip(value + noise(rng, 1.0) - 0.5, 0, 1), joints, noise(rng, 0.7)
+
+
+def tiles(rng):
+    n = int(rng.integers(1, 9))
+    value, joints = courses(rng, n, n, 0.0, rng.uniform(0.002, 0.012))
+    kind = rng.integers(3)
+    if kind == 0:
+        u, v = grid()
+        value = ((np.floor(u * 2 * n) + np.floor(v * 2 * n)) % 2) * 0.9
+    elif kind == 1:
+        value = 0.4 * value + 0.6 * noise(rng, 1.7)
+    return value, joints * rng.uniform(0.3, 1), grain(rng)
+
+
+def stripes(rng):
+    u, v = grid()
+    n, tilt = int(rng.integers(2, 20)), int(rng.integers(0, 2)) * int(rng.integers(1, 8))
+    wave = 0.5 + 0.5 * np.sin(2 * np.pi * (u * n + v * tilt))
+    sharp = np.clip((wave - rng.uniform(0.3, 0.7)) * rng.uniform(2, 30) + 0.5, 0, 1)
+    thin = (np.abs((u * n) % 1 - 0.5) < 0.06) * float(rng.integers(2))
+    return sharp, thin, grain(rng)
+
+
+def plaid(rng):
+    u, v = grid()
+    n = int(rng.integers(2, 9))
+    bands = lambda t: (((t * n) % 1) < rng.uniform(0.3, 0.6)).astype(float)
+    lines = ((((u * n) % 1) < 0.07) | (((v * n) % 1) < 0.07)) * rng.uniform(0, 1)
+    return 0.5 * bands(u) + 0.5 * bands(v), lines, grain(rng)
+
+
+def marble(rng):
+    field = noise(rng, rng.uniform(1.5, 2.2))
+    veins = np.clip(1 - np.abs(noise(rng, 1.8) - 0.5) * rng.uniform(10, 40), 0, 1)
+    return field, veins * rng.uniform(0.2, 1), grain(rng)
+
+
+def rough(rng):
+    """Carpet, grass, asphalt, plaster, fur, foliage: noise with much fine detail."""
+    stretch = float(rng.choice([1, 1, 3, 0.3]))
+    return noise(rng, rng.uniform(0.2, 1.3), stretch), np.clip(noise(rng, 1.0) * 6 - 3.6, 0, 1), noise(rng, 0.4, stretch)
+
+
+def stones(rng):
+    value, edge = cells(rng, int(rng.integers(10, 60)))
+    joints = np.clip(1 - edge * rng.uniform(2, 8), 0, 1)
+    return np.clip(value + noise(rng, 1.2) - 0.5, 0, 1), joints, noise(rng, 0.8)
+
+
+def spots(rng):
+    count = int(rng.integers(5, 60))
+    u, v = grid()
+    first, second = np.zeros((SIDE, SIDE)), np.zeros((SIDE, SIDE))
+    for k in range(count):
+        x, y = rng.random(2)
+        du, dv = (u - x + 0.5) % 1 - 0.5, (v - y + 0.5) % 1 - 0.5
+        petals = 1 + 0.3 * np.cos(int(rng.integers(0, 7)) * np.arctan2(dv, du))
+        disc = np.hypot(du, dv) < petals * rng.uniform(0.15, 0.45) / np.sqrt(count)
+        (first if k % 3 else second)[disc] = rng.uniform(0.5, 1)
+    return first, second, grain(rng)
+
+
+def text(rng):
+    """Lines of word-like strokes, sometimes with a picture block: pages, posters, screens."""
+    field, ink = np.zeros((SIDE, SIDE)), np.zeros((SIDE, SIDE))
+    pitch = int(rng.integers(8, 40))
+    for top in range(pitch, SIDE - pitch, pitch):
+        x = int(rng.integers(10, 24))
+        while x < SIDE - 20 and rng.random() > 0.03:
+            word = int(rng.integers(1, 6)) * max(3, pitch // 3)
+            step = max(2, pitch // 6)
+            for left in range(x, min(x + word, SIDE - 10), step):
+                h = int(pitch * rng.uniform(0.3, 0.6))
+                ink[top:top + h, left:left + max(1, step // 2)] = rng.uniform(0.5, 1)
+            x += word + max(3, pitch // 3)
+    if rng.random() < 0.5:
+        y, x = rng.integers(10, 120, 2)
+        field[y:y + 100, x:x + 110] = noise(rng, 1.7)[:100, :110]
+        ink[y:y + 100, x:x + 110] = 0
+    return field, ink, grain(rng)
+
+
+def scenery(rng):
+    """A landscape-like picture: sky above, hills and dark trees below (v grows upward)."""
+    u, v = grid()
+    sky = np.clip((v - 0.3) * 1.6 + (noise(rng, 2.0) - 0.5) * 0.4, 0, 1)
+    land = np.zeros((SIDE, SIDE))
+    for level in np.sort(rng.uniform(0.1, 0.7, int(rng.integers(1, 5))))[::-1]:
+        ridge = level + (noise(rng, 1.9)[0] - 0.5) * 0.4
+        land = np.where(v < ridge[None, :], rng.uniform(0.2, 1), land)
+    return sky, land, noise(rng, 1.1)
+
+
+def shapes(rng):
+    """Overlapping rectangles and discs: paintings, posters, toys."""
+    u, v = grid()
+    layers = [np.zeros((SIDE, SIDE)), np.zeros((SIDE, SIDE))]
+    for _ in range(int(rng.integers(3, 16))):
+        x, y, w, h = rng.uniform(0, 1, 4) * (1, 1, 0.4, 0.4)
+        inside = (np.abs(u - x) < w) & (np.abs(v - y) < h) if rng.random() < 0.6 else np.hypot(u - x, v - y) < w
+        layers[int(rng.integers(2))][inside] = rng.random()
+    return layers[0], layers[1], grain(rng)
+
+
+def panes(rng):
+    """A facade or window grid: second colour in the panes, third colour on their frames."""
+    u, v = grid()
+    n, m = rng.integers(1, 5, 2)
+    fu, fv = (u * n) % 1, (v * m) % 1
+    w, h = rng.uniform(0.18, 0.42, 2)
+    inside = (np.abs(fu - 0.5) < w) & (np.abs(fv - 0.5) < h)
+    frame = (np.abs(fu - 0.5) < w + 0.05) & (np.abs(fv - 0.5) < h + 0.05) & ~inside
+    cross = inside & ((np.abs(fu - 0.5) < 0.02) | (np.abs(fv - 0.5) < 0.02))
+    return inside * (0.6 + 0.4 * noise(rng, 2.0)), (frame | cross).astype(float), grain(rng)
+
+
+PATTERNS = (plain, wood, bricks, tiles, stripes, plaid, marble, rough, stones, spots, text, scenery, shapes, panes)
+
+
+class TextureBank:
+    """`each` patterns of every family; data [T, mips] u8 of three interleaved fields."""
+
+    def __init__(self, seed: int, each: int = 24) -> None:
+        rng = np.random.default_rng([seed, 77])
+        rows: list[np.ndarray] = []
+        self.families: dict[str, list[int]] = {}
+        for family in PATTERNS:
+            self.families[family.__name__] = list(range(len(rows), len(rows) + each))
+            rows.extend(self._pyramid(np.stack(family(rng), -1)) for _ in range(each))
+        self.data = np.stack(rows)
+
+    @staticmethod
+    def _pyramid(field: np.ndarray) -> np.ndarray:
+        """All mip levels of a field [256,256,3] in [0,1], one after the other, u8."""
+        parts = []
+        for _ in range(LEVELS):
+            parts.append(np.round(np.clip(field, 0, 1) * 255).astype(np.uint8).ravel())
+            half = max(1, field.shape[0] // 2)
+            if field.shape[0] > 1:
+                field = field.reshape(half, 2, half, 2, 3).mean((1, 3))
+        return np.concatenate(parts)
+
+    def pick(self, rng: np.random.Generator, *families: str) -> int:
+        """A pattern index out of the named families."""
+        return int(rng.choice(self.families[families[int(rng.integers(len(families)))]]))
