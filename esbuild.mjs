@@ -1,6 +1,7 @@
 // Bundles the four programs of Plumbline into dist/: the extension host part, the inference child,
 // the command line, and the webview. `--test` also bundles the tests that run inside VS Code.
 import { build } from "esbuild";
+import { readdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 
 /** Packages with native parts stay outside the bundle; `vscode` exists only inside the editor. */
@@ -16,7 +17,8 @@ const programs = [
   { ...shared, platform: "browser", target: "es2022", format: "iife", entryPoints: { webview: "webview/main.ts" }, outdir: "dist", loader: { ".glsl": "text" } },
 ];
 if (process.argv.includes("--test")) {
-  programs.push({ ...node, entryPoints: { index: "test/vscode/index.ts" }, outdir: "out/test" });
+  const tests = readdirSync("test/vscode/host").filter((name) => name.endsWith(".test.ts"));
+  programs.push({ ...node, entryPoints: Object.fromEntries(tests.map((name) => [name.replace(/\.ts$/, ""), `test/vscode/host/${name}`])), outdir: "out/test" });
 }
 
 const inputs = {};

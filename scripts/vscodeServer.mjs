@@ -48,7 +48,9 @@ async function startServer({ userData, extensions, folder, port }) {
   ];
   mkdirSync(userData, { recursive: true });
   mkdirSync(extensions, { recursive: true });
-  const server = spawn(process.execPath, args, { detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  // No gallery: a test reaches no network.
+  const environment = { ...process.env, EXTENSIONS_GALLERY: JSON.stringify({ serviceUrl: "" }) };
+  const server = spawn(process.execPath, args, { detached: true, stdio: ["ignore", "pipe", "pipe"], env: environment });
   let output = "";
   for (const stream of [server.stdout, server.stderr]) stream.on("data", (chunk) => (output = (output + chunk).slice(-20000)));
   let ended = false;

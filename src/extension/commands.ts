@@ -1,12 +1,15 @@
 import * as vscode from "vscode";
+import type { Device } from "../core/settings";
 import { chooseImages } from "./imageFiles";
 import { createWebviewPanel, GeometryPanel, panelType, restoredState, type Outcome, type Services } from "./panel";
 import { compareRows, estimateRows, initialState, multiSteps, type PanelKind } from "./runs";
 
 /** Registers the commands, and the panels that VS Code restores after a reload of the window. */
-export function registerCommands(services: Omit<Services, "onRunning">): vscode.Disposable {
+export function registerCommands(services: Omit<Services, "onRunning" | "onDevice">): vscode.Disposable {
   const panels = new Map<GeometryPanel, PanelKind | undefined>();
   const onRunning = (): void => void vscode.commands.executeCommand("setContext", "plumbline.isRunning", [...panels.keys()].some((panel) => panel.isRunning));
+  let lastDevice: Device | undefined;
+  const panelServices: Services = { ...services, onRunning, onDevice: (device) => (lastDevice = device) };
   const adopt = (panel: GeometryPanel, kind?: PanelKind): GeometryPanel => {
     panels.set(panel, kind);
     panel.onDidDispose(() => {
@@ -29,13 +32,18 @@ export function registerCommands(services: Omit<Services, "onRunning">): vscode.
     const models = await services.models();
     const rows = kind === "estimate" ? estimateRows(models) : compareRows(models, multiSteps(settings, await deviceOfRuns()));
     const state = initialState(rows, images, models, settings);
-    return adopt(new GeometryPanel(createWebviewPanel(state, services.extensionUri), { ...services, onRunning }, state), kind).firstRun;
+    return adopt(new GeometryPanel(createWebviewPanel(state, services.extensionUri), panelServices, state), kind).firstRun;
   }
 
-  /** The device that runs will get, as far as it can be told before the first one. */
-  async function deviceOfRuns() {
+  /**
+   * The device that runs will get: the one that the last run got. Before the first, a provider that only GPUs have tells;
+   * WebGPU does not, since it is offered on machines without one too.
+   */
+  async function deviceOfRuns(): Promise<Device> {
+    if (lastDevice) return lastDevice;
     const { device } = services.settings();
-    return device === "auto" ? (await services.engine.info()).devices[0] : device;
+    const best = device === "auto" ? (await services.engine.info()).devices[0] : device;
+    return best === "webgpu" ? "cpu" : best;
   }
 
   const command = (name: string, handler: (clicked?: vscode.Uri, selected?: readonly vscode.Uri[]) => unknown): vscode.Disposable =>
@@ -56,7 +64,7 @@ export function registerCommands(services: Omit<Services, "onRunning">): vscode.
     vscode.window.registerWebviewPanelSerializer(panelType, {
       async deserializeWebviewPanel(panel, saved) {
         try {
-          adopt(new GeometryPanel(panel, { ...services, onRunning }, restoredState(saved)));
+          adopt(new GeometryPanel(panel, panelServices, restoredState(saved)));
         } catch (error) {
           panel.dispose();
           services.log.tell(error);

@@ -1,7 +1,9 @@
 import { basename } from "node:path";
 import * as vscode from "vscode";
 import { isCancelled, PlumblineError } from "../core/errors";
+import type { Device } from "../core/settings";
 import type { EngineClient } from "../inference/client";
+import type { PredictEvent } from "../protocol/inference";
 import { panelStateVersion, type ExportRequest, type FromWebview, type PanelState, type ToWebview } from "../protocol/panel";
 import { exportMaps } from "./exporter";
 import { HeldRuns } from "./heldRuns";
@@ -29,6 +31,8 @@ export interface Services {
   readonly models: () => Promise<readonly Model[]>;
   /** Told whenever a run starts or ends. */
   readonly onRunning: () => void;
+  /** Told the device that a run got. */
+  readonly onDevice: (device: Device) => void;
 }
 
 /** Creates the editor tab of a panel; `GeometryPanel` fills it. */
@@ -161,9 +165,14 @@ export class GeometryPanel {
   async #predict({ image, settings, only }: RunOrder, generation: number, signal: AbortSignal): Promise<void> {
     const path = pathOf(this.#state.images[image]);
     const params = predictParams(path, settings, await this.services.models(), this.services.settings().device, only);
-    const running = this.services.engine.predict(params, { signal, onEvent: (event) => this.#record({ type: "event", generation, event }) });
+    const running = this.services.engine.predict(params, { signal, onEvent: (event) => this.#take(event, generation) });
     const title = vscode.l10n.t("Estimating geometry: {0}", basename(path));
     await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title }, () => running);
+  }
+
+  #take(event: PredictEvent, generation: number): void {
+    if (event.type === "device") this.services.onDevice(event.device);
+    this.#record({ type: "event", generation, event });
   }
 
   #recordFailure(error: unknown, generation: number): Outcome {

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as vscode from "vscode";
+import { settingsTable } from "../../../src/extension/settings";
+import { extension } from "./extension";
+
+interface Property {
+  readonly default: unknown;
+  readonly scope: string;
+  readonly enum?: readonly string[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+interface Manifest {
+  readonly contributes: {
+    readonly commands: readonly { readonly command: string; readonly title: string }[];
+    readonly menus: Readonly<Record<string, readonly { readonly command: string; readonly when: string }[]>>;
+    readonly configuration: { readonly properties: Readonly<Record<string, Property>> };
+    readonly walkthroughs: readonly { readonly steps: readonly { readonly media: { readonly markdown: string } }[] }[];
+  };
+}
+
+const manifest = (): Manifest => extension().packageJSON as Manifest;
+const raw = (name: string): string => readFileSync(join(extension().extensionPath, name), "utf8");
+
+describe("contributions", () => {
+  it("registers every declared command", async () => {
+    const registered = async (): Promise<readonly string[]> => (await vscode.commands.getCommands(true)).filter((name) => name.startsWith("plumbline."));
+    await extension().activate();
+    const declared = manifest().contributes.commands.map(({ command }) => command);
+    assert.deepEqual((await registered()).filter((name) => declared.includes(name)).sort(), [...declared].sort());
+  });
+
+  it("offers both commands on images in the explorer and in editor titles", () => {
+    for (const menu of ["explorer/context", "editor/title/context", "editor/title"]) {
+      const commands = manifest().contributes.menus[menu].map(({ command }) => command);
+      assert.deepEqual(commands, ["plumbline.estimate", "plumbline.compare"], menu);
+    }
+    const extname = /resourceExtname =~ \/(.*?)\/i/.exec(manifest().contributes.menus["explorer/context"][0].when);
+    assert.ok(extname);
+    const offered = new RegExp(extname[1], "i");
+    for (const name of [".png", ".jpg", ".JPEG", ".webp", ".tif", ".tiff", ".gif", ".avif"]) assert.match(name, offered);
+    for (const name of [".ts", ".svg", ".pngx", ""]) assert.doesNotMatch(name, offered);
+  });
+
+  it("declares the settings of the settings table, with the same defaults and scopes", () => {
+    const declared = manifest().contributes.configuration.properties;
+    assert.deepEqual(Object.keys(declared).sort(), Object.keys(settingsTable).map((name) => `plumbline.${name}`).sort());
+    for (const [name, row] of Object.entries(settingsTable)) {
+      const property = declared[`plumbline.${name}`];
+      assert.deepEqual(property.default, row.default, name);
+      assert.equal(property.scope, row.scope, name);
+      assert.ok(row.isValid(row.default), name);
+      for (const choice of property.enum ?? []) assert.ok(row.isValid(choice), `${name}: ${choice}`);
+      for (const limit of [property.minimum, property.maximum]) if (limit !== undefined) assert.ok(row.isValid(limit), `${name}: ${limit}`);
+      if (property.minimum !== undefined) assert.ok(!row.isValid(property.minimum - 1), `${name} below its minimum`);
+      if (property.maximum !== undefined) assert.ok(!row.isValid(property.maximum + 1), `${name} above its maximum`);
+    }
+  });
+
+  it("keeps paths and the device to the machine, so that a workspace cannot choose them", () => {
+    const section = vscode.workspace.getConfiguration("plumbline");
+    for (const name of ["device", "models"]) assert.equal(settingsTable[name as "device" | "models"].scope, "machine");
+    assert.equal(section.inspect("device")?.workspaceValue, undefined);
+  });
+
+  it("has a text for every %key%, and no text that nothing uses", () => {
+    const used = new Set([...raw("package.json").matchAll(/"%([^%"]+)%"/g)].map((match) => match[1]));
+    assert.deepEqual(Object.keys(JSON.parse(raw("package.nls.json")) as object).sort(), [...used].sort());
+  });
+
+  it("ships every file that the manifest names", () => {
+    for (const { steps } of manifest().contributes.walkthroughs) for (const { media } of steps) assert.ok(raw(media.markdown).length > 0);
+    for (const name of raw("package.json").match(/media\/icons\/[\w.-]+/g) ?? []) assert.ok(raw(name).length > 0, name);
+  });
+});
