@@ -38,6 +38,8 @@ export interface ViewState {
   readonly variationOf?: Task;
   /** Stops added to the photograph and to normals when drawn; 0 when absent. */
   readonly exposure?: number;
+  /** Image point (0..1) in the middle of every tile, and magnification over "fits the tile"; all of it when absent. */
+  readonly viewpoint?: { readonly u: number; readonly v: number; readonly zoom: number };
   /** Frame in which normals are coloured and read out; each model's own when absent. */
   readonly normalsFrame?: NormalsFrame;
 }

@@ -1,0 +1,57 @@
+type Child = Node | string;
+
+/** A new element with a class, text or children; attributes are set by the caller where there are any. */
+export function el<K extends keyof HTMLElementTagNameMap>(tag: K, className = "", ...children: Child[]): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...children);
+  return element;
+}
+
+/** Sets attributes; `undefined` removes. Returns the element. */
+export function attributes<T extends Element>(element: T, values: Readonly<Record<string, string | undefined>>): T {
+  for (const [name, value] of Object.entries(values)) {
+    if (value === undefined) element.removeAttribute(name);
+    else element.setAttribute(name, value);
+  }
+  return element;
+}
+
+/** Writes text only when it differs, so that live regions and selections are left alone. */
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Brings the children of `parent` to exactly these, in this order, moving as little as possible. */
+export function setChildren(parent: Element, children: readonly Element[]): void {
+  for (const child of [...parent.children]) if (!children.includes(child)) child.remove();
+  children.forEach((child, i) => {
+    if (parent.children[i] !== child) parent.insertBefore(child, parent.children[i] ?? null);
+  });
+}
+
+const shapes = {
+  maximise: "M2.5 6V2.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10",
+  restore: "M6 2.5V6H2.5M13.5 6H10V2.5M10 13.5V10h3.5M2.5 10H6v3.5",
+  settings: "M2 4.5h7M13 4.5h1M2 11.5h1M7 11.5h7M11 2.7v3.6M5 9.7v3.6",
+  reset: "M3 8a5 5 0 1 0 1.6-3.7M3 2.5v3h3",
+  export: "M8 10V2.5M5 5.3l3-3 3 3M2.5 9.5v4h11v-4",
+  add: "M8 3v10M3 8h10",
+  remove: "M4 4l8 8M12 4l-8 8",
+  run: "M4.5 2.8v10.4l8.5-5.2z",
+  stop: "M4 4h8v8H4z",
+  previous: "M10 3L5 8l5 5",
+  next: "M6 3l5 5-5 5",
+  warning: "M8 2.2L14.5 13.5h-13zM8 6.5v3.4M8 11.4v.6",
+} as const;
+
+export type Icon = keyof typeof shapes;
+
+/** A 16-pixel line drawing in the text's colour; hidden from assistive technology. */
+export function icon(name: Icon): SVGSVGElement {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  attributes(svg, { viewBox: "0 0 16 16", class: "icon", "aria-hidden": "true", focusable: "false" });
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  svg.append(attributes(path, { d: shapes[name] }));
+  return svg;
+}

@@ -1,0 +1,262 @@
+import type { FloatMap } from "../src/core/image";
+import { depthKindText, normalsFrameText, type DepthKind, type NormalsFrame, type Task } from "../src/core/semantics";
+import type { DecodedImage } from "../src/protocol/inference";
+import type { PanelState, RowSettings, Thumbnail, ViewState } from "../src/protocol/panel";
+import { lutOf } from "./colormaps";
+import { differenceTo } from "./difference";
+import type { Picture } from "./gl/painter";
+import { durationText, percentile, rangeOf, shortText } from "./measures";
+import { runIdOf, type Generation, type RunView, type StepView } from "./session";
+
+export type Column = "photo" | Task | "variation";
+
+/** One tile as it should look now; the page is brought to match it. */
+export interface TileView {
+  /** `${rowId}:${column}`. */
+  readonly key: string;
+  readonly column: Column;
+  readonly title: string;
+  /** "t = 899, step 2 of 10", "3.2 s": changes while results stream in. */
+  readonly badge: string;
+  /** What the numbers mean, in one line, and in full for the tooltip. */
+  readonly kind: string;
+  readonly kindInFull: string;
+  /** Absent until something has arrived; then `waiting` says for what. */
+  readonly picture?: Picture;
+  /** What the probe reads; `signX` -1 where normals are shown in the other frame. */
+  readonly map?: FloatMap;
+  readonly signX: 1 | -1;
+  readonly waiting: string;
+  readonly busy: boolean;
+  /** From the run before; dimmed. */
+  readonly stale: boolean;
+  /** Says that there is nothing to show, for good. */
+  readonly nothing?: string;
+  /** What the legend explains. */
+  readonly frame?: NormalsFrame;
+  readonly depthKind?: DepthKind;
+  /** Part of the steps done, while they stream in. */
+  readonly stepFraction?: number;
+  /** A small picture to show until the photograph is decoded. */
+  readonly preview?: string;
+  readonly task?: Task;
+  /** How ExportRequest names what is shown; absent while there is no result. */
+  readonly exportable?: { readonly generation: number; readonly quantity: "map" | "std" | "stdOverMembers" };
+}
+
+export interface RowView {
+  readonly rowId: string;
+  readonly label: string;
+  readonly summary: string;
+  readonly status: string;
+  readonly steps: readonly StepView[];
+  /** Index into `steps` of the step on show; undefined for the result. */
+  readonly shownStep?: number;
+  readonly tiles: readonly TileView[];
+}
+
+export interface Scene {
+  readonly columns: readonly Column[];
+  readonly rows: readonly RowView[];
+  /** Width / height; undefined until it is known. */
+  readonly aspect?: number;
+  readonly photo?: DecodedImage;
+}
+
+/** Steps chosen by hand, by row; the result where there is none. Never saved. */
+export type ShownSteps = ReadonlyMap<string, number>;
+
+const taskTitle: Record<Task, string> = { depth: "Depth", normals: "Normals" };
+
+/** What all tiles show, from the saved state and from what has arrived. */
+export function sceneOf(state: PanelState, generation: Generation | undefined, thumbnail: Thumbnail | undefined, shown: ShownSteps): Scene {
+  const { rows } = generation?.settings ?? state.settings;
+  const has = (task: Task): boolean => rows.some(({ models }) => models[task] !== undefined);
+  const columns: Column[] = ["photo"];
+  for (const task of ["depth", "normals"] as const) if (has(task)) columns.push(task);
+  if (state.view.showStd) columns.push("variation");
+  const photo = generation?.photo;
+  const size = photo ?? thumbnail;
+  const context: Context = { view: state.view, generation, rows, shown, preview: thumbnail?.source };
+  return {
+    columns,
+    rows: rows.map((row) => rowView(row, columns, context)),
+    aspect: size && size.width / size.height,
+    photo,
+  };
+}
+
+interface Context {
+  readonly view: ViewState;
+  readonly generation?: Generation;
+  readonly rows: readonly RowSettings[];
+  readonly shown: ShownSteps;
+  readonly preview?: string;
+}
+
+function rowView(row: RowSettings, columns: readonly Column[], context: Context): RowView {
+  const runs = tasksOf(row).map((task) => context.generation?.runs.get(runIdOf(row.rowId, task)));
+  const steps = runs.find((run) => run && run.steps.length > 1)?.steps ?? [];
+  const chosen = context.shown.get(row.rowId);
+  return {
+    rowId: row.rowId,
+    label: row.label,
+    summary: summaryOf(row),
+    status: statusOf(row, context),
+    steps,
+    shownStep: chosen !== undefined && chosen < steps.length ? chosen : undefined,
+    tiles: columns.map((column) => tileView(row, column, context)),
+  };
+}
+
+function tasksOf(row: RowSettings): Task[] {
+  return (["depth", "normals"] as const).filter((task) => row.models[task] !== undefined);
+}
+
+function summaryOf({ steps, spacing, ensembleSize, noise }: RowSettings): string {
+  const noiseText = noise.kind === "file" ? `noise from ${noise.path.split(/[\\/]/).pop()}` : noise.kind === "zeros" ? "no noise" : `${noise.kind} noise`;
+  const members = ensembleSize > 1 ? ` · ${ensembleSize} members` : "";
+  return `${steps} ${steps === 1 ? "step" : "steps"} · ${spacing} · ${noiseText}${members}`;
+}
+
+function statusOf(row: RowSettings, { generation }: Context): string {
+  const done = tasksOf(row).flatMap((task) => {
+    const result = generation?.runs.get(runIdOf(row.rowId, task))?.result;
+    return result ? [`${task} ${durationText(result.provenance.timingsMillis.total)}`] : [];
+  });
+  return done.join(" · ");
+}
+
+function tileView(row: RowSettings, column: Column, context: Context): TileView {
+  if (column === "photo") return photoTile(row, context);
+  if (column === "variation") return variationTile(row, context);
+  return mapTile(row, column, context);
+}
+
+function blank(row: RowSettings, column: Column, title: string): TileView {
+  return { key: `${row.rowId}:${column}`, column, title, badge: "", kind: "", kindInFull: "", signX: 1, waiting: "", busy: false, stale: false };
+}
+
+function photoTile(row: RowSettings, { view, generation, preview }: Context): TileView {
+  const photo = generation?.photo;
+  const exposure = view.exposure ?? 0;
+  return {
+    ...blank(row, "photo", "RGB"),
+    badge: photo ? `${photo.width} × ${photo.height}` : "",
+    kind: exposure === 0 ? "as read" : `exposure ${exposure > 0 ? "+" : ""}${exposure} EV`,
+    kindInFull: "The photograph, 8-bit sRGB after orientation",
+    waiting: generation?.status === "running" ? "Reading the image" : "",
+    busy: generation?.status === "running",
+    preview,
+    picture: photo ? { kind: "photo", image: photo, exposure } : undefined,
+  };
+}
+
+/** The run on show: this generation's once it has a map, else the one before, dimmed. */
+function shownRun(row: RowSettings, task: Task, { generation }: Context): { run?: RunView; stale: boolean } {
+  const id = runIdOf(row.rowId, task);
+  const run = generation?.runs.get(id);
+  if (run?.result ?? run?.latest?.map) return { run, stale: false };
+  const before = generation?.before?.get(id);
+  return before ? { run: before, stale: true } : { run, stale: false };
+}
+
+function mapTile(row: RowSettings, task: Task, context: Context): TileView {
+  const tile = { ...blank(row, task, taskTitle[task]), task };
+  if (row.models[task] === undefined) return { ...tile, nothing: `This row has no ${task} model.` };
+  const { run, stale } = shownRun(row, task, context);
+  const chosen = run?.steps[context.shown.get(row.rowId) ?? -1];
+  const map = chosen?.map ?? run?.result?.map ?? run?.latest?.map;
+  const busy = context.generation?.status === "running" && !context.generation.runs.get(runIdOf(row.rowId, task))?.result;
+  const exportable = run?.result && { generation: run.generation, quantity: "map" as const };
+  const base = { ...tile, stale, busy, exportable, stepFraction: fractionOf(run, busy), badge: badgeOf(run, chosen, stale), waiting: waitingText(row, task, context), map };
+  return { ...base, ...(task === "depth" ? depthLook(map, run, context) : normalsLook(map, run, context)) };
+}
+
+function fractionOf(run: RunView | undefined, busy: boolean): number | undefined {
+  return busy && run?.latest && !run.result ? (run.latest.step + 1) / run.latest.steps : undefined;
+}
+
+function badgeOf(run: RunView | undefined, chosen: StepView | undefined, stale: boolean): string {
+  if (stale) return "previous run";
+  const step = chosen ?? (run?.result ? undefined : run?.latest);
+  if (step) return `t = ${step.timestep} · ${step.step + 1}/${step.steps}`;
+  const timesteps = run?.result?.provenance.timesteps;
+  if (!timesteps?.length) return "";
+  return timesteps.length === 1 ? `t = ${timesteps[0]}` : `t = ${timesteps[0]} → ${timesteps[timesteps.length - 1]}`;
+}
+
+function depthLook(map: FloatMap | undefined, run: RunView | undefined, { view }: Context): Partial<TileView> {
+  const semantics = run?.result?.provenance.semantics;
+  const depthKind: DepthKind = semantics?.task === "depth" ? semantics.depthKind : "affine-depth";
+  const kindInFull = depthKindText[depthKind];
+  return {
+    depthKind,
+    kind: kindInFull.replace("(unknown scale and shift; ", "· ").replace("(", "· ").replace(")", ""),
+    kindInFull,
+    picture: map && { kind: "scalar", map, lut: lutOf(view.colormap), range: rangeOf(map, view.rangePercentiles) },
+  };
+}
+
+function normalsLook(map: FloatMap | undefined, run: RunView | undefined, { view }: Context): Partial<TileView> {
+  const semantics = run?.result?.provenance.semantics;
+  const own: NormalsFrame = semantics?.task === "normals" ? semantics.frame : "RUB";
+  const frame = view.normalsFrame ?? own;
+  const signX = frame === own ? 1 : -1;
+  return {
+    frame,
+    signX,
+    kind: `${frame}: ${normalsFrameText[frame]}`,
+    kindInFull: `Unit surface normals, ${frame}: ${normalsFrameText[frame]}${signX < 0 ? ` (estimated in ${own})` : ""}`,
+    picture: map && { kind: "normals", map, signX },
+  };
+}
+
+function waitingText(row: RowSettings, task: Task, { generation }: Context): string {
+  if (!generation) return "Not estimated yet";
+  if (generation.status === "cancelled") return "Cancelled";
+  if (generation.status === "failed") return "Not finished";
+  const { progress } = generation;
+  if (progress?.runId !== runIdOf(row.rowId, task)) return "Waiting";
+  return { load: "Loading the model", encode: "Encoding the image", denoise: "Denoising", decode: "Decoding", combine: "Combining" }[progress.stage];
+}
+
+/** Std over steps or members where there are several, else the difference to the row that has. */
+function variationTile(row: RowSettings, context: Context): TileView {
+  const wanted = context.view.variationOf ?? "depth";
+  const task = row.models[wanted] === undefined ? (tasksOf(row)[0] ?? wanted) : wanted;
+  const name = task === "depth" ? "Depth" : "Normals";
+  const { run, stale } = shownRun(row, task, context);
+  const busy = context.generation?.status === "running" && !context.generation.runs.get(runIdOf(row.rowId, task))?.result;
+  const base = { ...blank(row, "variation", `${name}: std over steps`), task, stale, busy, waiting: waitingText(row, task, context) };
+  const unit = task === "normals" ? "angle in radians" : "in the depth's own units";
+  const exportOf = (quantity: "std" | "stdOverMembers"): TileView["exportable"] => run?.result && { generation: run.generation, quantity };
+  if (row.steps > 1) {
+    const map = run?.result?.stdOverSteps ?? run?.stdSoFar;
+    return { ...base, ...heat(map, context), exportable: exportOf("std"), kind: `per pixel, ${unit}`, kindInFull: `Standard deviation of every pixel over the denoising steps, ${unit}` };
+  }
+  if (row.ensembleSize > 1) {
+    return { ...base, ...heat(run?.result?.stdOverMembers, context), title: `${name}: std over members`, exportable: exportOf("stdOverMembers"), kind: `per pixel, ${unit}`, kindInFull: `Standard deviation of every pixel over the ensemble's members, ${unit}` };
+  }
+  const reference = context.rows.find(({ steps }) => steps > 1) ?? context.rows[0];
+  if (reference.rowId === row.rowId || reference.models[task] === undefined) {
+    return { ...base, nothing: "One step, one member: nothing to vary." };
+  }
+  const other = shownRun(reference, task, context).run?.result;
+  const difference = run?.result && other && differenceTo(run.result, other);
+  return {
+    ...base,
+    ...heat(difference, context),
+    title: `${name}: difference to ${reference.label}`,
+    kind: task === "depth" ? "absolute, after scale and shift" : "angle in radians",
+    kindInFull: task === "depth" ? `Absolute difference to “${reference.label}” after the best scale and shift, in its units` : `Angle to the normals of “${reference.label}” in radians`,
+  };
+}
+
+/** A non-negative map: colours begin at 0, so that little variation looks like little. */
+function heat(map: FloatMap | undefined, { view }: Context): Partial<TileView> {
+  if (!map) return {};
+  const top = percentile(map, view.rangePercentiles[1]);
+  const range: readonly [number, number] = [0, top > 0 ? top : 1];
+  return { map, badge: `median ${shortText(percentile(map, 50))}`, picture: { kind: "scalar", map, lut: lutOf("magma"), range } };
+}

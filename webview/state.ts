@@ -1,0 +1,45 @@
+import type { Task } from "../src/core/semantics";
+import { panelStateVersion, type ModelChoice, type PanelSettings, type PanelState, type RowSettings } from "../src/protocol/panel";
+
+/** Rows that can be added with one click: the comparisons of the paper. */
+export const rowKinds = {
+  multi: { label: "Multi-step", add: "Multi-step", endToEnd: false, steps: 10, spacing: "trailing", noise: "gaussian" },
+  single: { label: "Single step", add: "Single step", endToEnd: false, steps: 1, spacing: "trailing", noise: "gaussian" },
+  leading: { label: "Leading, 1 step (the flaw)", add: "Leading, 1 step (the flaw)", endToEnd: false, steps: 1, spacing: "leading", noise: "gaussian" },
+  endToEnd: { label: "E2E fine-tuned", add: "E2E fine-tuned", endToEnd: true, steps: 1, spacing: "trailing", noise: "zeros" },
+} as const;
+
+export type RowKind = keyof typeof rowKinds;
+
+/** The settings with a row of a kind at the end; undefined when there is no model for it. */
+export function withRow(settings: PanelSettings, kind: RowKind, models: readonly ModelChoice[]): { settings: PanelSettings; rowId: string } | undefined {
+  const { label, endToEnd, steps, spacing, noise } = rowKinds[kind];
+  const first = (task: Task): string | undefined => models.find((model) => model.task === task && model.endToEnd === endToEnd)?.id;
+  // The row compares with what is there: the same models as the first row that is of this sort.
+  const same = settings.rows.find((row) => Object.values(row.models).some((id) => models.find((model) => model.id === id)?.endToEnd === endToEnd));
+  const depth = same ? same.models.depth : first("depth");
+  const normals = same ? same.models.normals : first("normals");
+  if (depth === undefined && normals === undefined) return undefined;
+  let number = 1;
+  while (settings.rows.some(({ rowId }) => rowId === `${kind}-${number}`)) number++;
+  const rowId = `${kind}-${number}`;
+  const row: RowSettings = { rowId, label: number > 1 ? `${label} ${number}` : label, models: { depth, normals }, steps, spacing, ensembleSize: 1, noise: { kind: noise } };
+  return { settings: { ...settings, rows: [...settings.rows, row] }, rowId };
+}
+
+/** The settings with one row changed. */
+export function withChangedRow(settings: PanelSettings, rowId: string, change: Partial<RowSettings>): PanelSettings {
+  return { ...settings, rows: settings.rows.map((row) => (row.rowId === rowId ? { ...row, ...change } : row)) };
+}
+
+/** Whether two settings would give the same numbers; labels are not among them. */
+export function sameNumbers(a: PanelSettings, b: PanelSettings): boolean {
+  const numbers = ({ rows, ...rest }: PanelSettings): string =>
+    JSON.stringify([rest.seed, rest.processingResolution, rows.map(({ rowId, models, steps, spacing, ensembleSize, noise }) => [rowId, models.depth, models.normals, steps, spacing, ensembleSize, noise])]);
+  return numbers(a) === numbers(b);
+}
+
+/** A state saved by this version of the panel; anything else is left to the host. */
+export function usableState(saved: PanelState | undefined): PanelState | undefined {
+  return saved?.version === panelStateVersion ? saved : undefined;
+}

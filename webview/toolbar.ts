@@ -1,0 +1,93 @@
+import type { NormalsFrame, Task } from "../src/core/semantics";
+import type { ViewState } from "../src/protocol/panel";
+import { colormapNames } from "./colormaps";
+import { button, checkbox, dropdown, iconButton, numberField, type Control } from "./controls";
+import { attributes, el, setText } from "./dom";
+
+export interface ToolbarActions {
+  run(): void;
+  cancel(): void;
+  toggleForm(): void;
+  changeView(change: Partial<ViewState>): void;
+  resetView(): void;
+  showExport(): void;
+}
+
+/** Run and Cancel, and how things are looked at. */
+export class Toolbar {
+  readonly element = attributes(el("div", "toolbar"), { role: "toolbar", "aria-label": "Panel" });
+  readonly #run;
+  readonly #settings;
+  readonly #export;
+  readonly #colormap: Control<string>;
+  readonly #low: Control<number>;
+  readonly #high: Control<number>;
+  readonly #variation: Control<boolean>;
+  readonly #variationOf: Control<string>;
+  readonly #frame: Control<string>;
+  readonly #exposure = attributes(el("input"), { type: "range", min: "-3", max: "3", step: "0.25", "aria-label": "Exposure of the photograph in stops" });
+  readonly #exposureText = el("span", "number");
+  #running = false;
+  #range: readonly [number, number] = [2, 98];
+
+  constructor(private readonly actions: ToolbarActions) {
+    this.#run = button("Run", () => (this.#running ? actions.cancel() : actions.run()), { appearance: "primary", icon: "run" });
+    this.#settings = button("Settings", () => actions.toggleForm(), { icon: "settings" });
+    this.#export = button("Export", () => actions.showExport(), { icon: "export" });
+    this.#colormap = dropdown("Colormap", colormapNames.map((name) => [name, name] as const), colormapNames[0], (colormap) => actions.changeView({ colormap }));
+    const limits = { min: 0, max: 100 };
+    this.#low = numberField("Lower percentile of the range", 2, limits, (low) => this.#changeRange(low, this.#range[1]));
+    this.#high = numberField("Upper percentile of the range", 98, limits, (high) => this.#changeRange(this.#range[0], high));
+    this.#variation = checkbox("Variation", true, (showStd) => actions.changeView({ showStd }));
+    this.#variationOf = dropdown("Variation of", [["depth", "of depth"], ["normals", "of normals"]], "depth", (task) => actions.changeView({ variationOf: task as Task }));
+    this.#frame = dropdown("Frame of normals", [["own", "Frame: as estimated"], ["RUB", "Frame: RUB"], ["LUB", "Frame: LUB"]], "own", (frame) =>
+      actions.changeView({ normalsFrame: frame === "own" ? undefined : (frame as NormalsFrame) }),
+    );
+    this.#exposure.addEventListener("input", () => actions.changeView({ exposure: Number(this.#exposure.value) }));
+    this.#exposure.addEventListener("dblclick", () => actions.changeView({ exposure: 0 }));
+    const reset = iconButton("Reset zoom (0)", "reset", () => actions.resetView());
+    this.element.append(
+      group("main", this.#run.element, this.#settings.element),
+      group("look", field("Colours", this.#colormap.element), field("Range", this.#low.element, el("span", "", "–"), this.#high.element, el("span", "", "%"))),
+      group("look", this.#variation.element, this.#variationOf.element, this.#frame.element),
+      group("look", field("Exposure", this.#exposure, this.#exposureText)),
+      group("end", reset.element, this.#export.element),
+    );
+  }
+
+  update(view: ViewState, state: { running: boolean; ranBefore: boolean; changed: boolean; formOpen: boolean; exportable: boolean; hasImages: boolean }): void {
+    this.#running = state.running;
+    this.#run.set(state.running ? "Cancel" : state.ranBefore ? "Run Again" : "Run", state.running ? "stop" : "run");
+    this.#run.enable(state.hasImages);
+    this.#run.element.classList.toggle("changed", state.changed && !state.running);
+    attributes(this.#run.element, { title: state.changed ? "Settings were changed since the last run" : undefined });
+    attributes(this.#settings.element, { "aria-expanded": String(state.formOpen), "aria-controls": "run-form" });
+    this.#export.enable(state.exportable);
+    this.#range = view.rangePercentiles;
+    this.#colormap.set(view.colormap);
+    this.#low.set(view.rangePercentiles[0]);
+    this.#high.set(view.rangePercentiles[1]);
+    this.#variation.set(view.showStd);
+    this.#variationOf.set(view.variationOf ?? "depth");
+    this.#variationOf.element.toggleAttribute("disabled", !view.showStd);
+    this.#frame.set(view.normalsFrame ?? "own");
+    const exposure = view.exposure ?? 0;
+    if (Number(this.#exposure.value) !== exposure) this.#exposure.value = String(exposure);
+    setText(this.#exposureText, `${exposure > 0 ? "+" : ""}${exposure}`);
+  }
+
+  #changeRange(low: number, high: number): void {
+    if (low < high) return this.actions.changeView({ rangePercentiles: [low, high] });
+    // An empty range cannot be shown: the fields go back to the last good one.
+    this.#low.set(this.#range[0]);
+    this.#high.set(this.#range[1]);
+  }
+}
+
+function group(name: string, ...children: Node[]): HTMLElement {
+  return el("div", `group group-${name}`, ...children);
+}
+
+function field(label: string, ...children: Node[]): HTMLElement {
+  return el("span", "field", el("span", "field-label", label), ...children);
+}
