@@ -65,7 +65,8 @@ class SceneBuilder:
         yield
         self.turn, self.origin = saved
 
-    def add(self, kind: int, place: Vec, half: Vec, material: int | Sequence[int], turn: np.ndarray | None = None, shape: float = 1.0) -> None:
+    def add(self, kind: int, place: Vec, half: Vec, material: int | Sequence[int], turn: np.ndarray | None = None,
+            shape: float = 1.0) -> None:
         """Adds a unit primitive with half sizes `half`; material is one or (side, top, bottom)."""
         local = np.diag(np.asarray(half, float)) if turn is None else turn @ np.diag(np.asarray(half, float))
         faces = (material,) * 3 if isinstance(material, int) else tuple(material)
@@ -89,7 +90,8 @@ class SceneBuilder:
         rng = self.rng
         return hsv(rng.random(), min(1, rng.beta(0.8, 1.6) * 2 * vivid), np.exp(rng.uniform(*np.log(light))))
 
-    def material(self, families: Sequence[str] = ("plain",), base: np.ndarray | None = None, other: np.ndarray | None = None, third: np.ndarray | None = None,
+    def material(self, families: Sequence[str] = ("plain",), base: np.ndarray | None = None, other: np.ndarray | None = None,
+            third: np.ndarray | None = None,
                  scale: float = 0.6, fit: tuple[float, float] | None = None, gloss: float = 0.0, emission: float = 0.0, mirror: float = 0.0,
                  shadowless: int = 0, contrast: float = 0.5, grain: float = 0.8, upright: bool = False) -> int:
         """A new material's index. scale: metres a tile; fit: tiles across a face instead.
@@ -128,14 +130,17 @@ class SceneBuilder:
     def smooth(self, vivid: float = 0.8) -> int:
         """Plastic, ceramic, metal or paint."""
         mirror = self.rng.uniform(0.05, 0.4) if self.rng.random() < 0.2 else 0.0
-        return self.material(("plain", "plain", "plain", "marble", "stripes", "spots"), self.colour((0.05, 0.85), vivid), gloss=1, scale=0.2, grain=0.2, mirror=mirror)
+        return self.material(("plain", "plain", "plain", "marble", "stripes", "spots"), self.colour((0.05, 0.85), vivid), gloss=1,
+                scale=0.2, grain=0.2, mirror=mirror)
 
     def picture(self, emission: float = 0.0) -> int:
         """A printed or painted face that fills the side it is on."""
-        return self.material(("scenery", "shapes", "text", "scenery", "marble", "spots", "stripes"), self.colour((0.02, 0.8), 0.9), self.colour((0.02, 0.8), 0.9),
+        return self.material(("scenery", "shapes", "text", "scenery", "marble", "spots", "stripes"), self.colour((0.02, 0.8), 0.9),
+                self.colour((0.02, 0.8), 0.9),
                              self.colour((0.02, 0.8), 0.9), fit=(1, 1), emission=emission)
 
-    def light(self, place: Vec, colour: np.ndarray, u: Vec = (0.1, 0, 0), v: Vec = (0, 0, 0.1), sun: bool = False, portal: bool = False) -> None:
+    def light(self, place: Vec, colour: np.ndarray, u: Vec = (0.1, 0, 0), v: Vec = (0, 0, 0.1), sun: bool = False,
+            portal: bool = False) -> None:
         """A light at `place` (a direction for the sun) with half axes u and v; at most three."""
         row = np.zeros(tr.LIGHT_COLUMNS)
         row[0:3] = place if sun else self.origin + self.turn @ np.asarray(place, float)

@@ -41,7 +41,8 @@ def tabletop(b: SceneBuilder) -> None:
     w, d, _ = backdrop(b)
     height, x, z = rng.uniform(0.4, 0.9), rng.uniform(0.4, 1.0), rng.uniform(0.3, 0.6)
     place = np.array([rng.uniform(-0.4, 0.4) * w, 0, rng.uniform(-0.6, 0.2) * d])
-    top = b.wood(0.4) if rng.random() < 0.55 else b.material(("rough", "plaid", "tiles", "marble", "plain", "spots", "stripes", "stones"), b.colour((0.05, 0.8), 0.7), scale=0.3, gloss=rng.random())
+    top = b.wood(0.4) if rng.random() < 0.55 else b.material(("rough", "plaid", "tiles", "marble", "plain", "spots", "stripes", "stones"),
+            b.colour((0.05, 0.8), 0.7), scale=0.3, gloss=rng.random())
     crowd = rng.uniform(0.08, 0.26)
     centre = rng.uniform(-0.3, 0.3, 2) * (x, z)
     with b.at(place, rng.normal(0, 0.3)):

@@ -43,7 +43,8 @@ def near_lists(scene, blocks, lights, reach, rays, depth):
             ax, ay, az, wide = 0.0, 0.0, 0.0, reach
             if k < count:
                 ax, ay, az = lights[k, 0], lights[k, 1], lights[k, 2]
-                wide = math.sqrt(lights[k, 3] ** 2 + lights[k, 4] ** 2 + lights[k, 5] ** 2) + math.sqrt(lights[k, 6] ** 2 + lights[k, 7] ** 2 + lights[k, 8] ** 2)
+                wide = math.sqrt(lights[k, 3] ** 2 + lights[k, 4] ** 2 + lights[k, 5] ** 2) + math.sqrt(lights[k, 6] ** 2 + lights[k,
+                        7] ** 2 + lights[k, 8] ** 2)
                 if lights[k, SUN] == 0:
                     ax, ay, az = ax - mx, ay - my, az - mz
             square = ax * ax + ay * ay + az * az + 1e-12
@@ -73,10 +74,12 @@ def light_point(scene, near, counts, tile, portals, lights, reach, random, v, u,
     x, y, z = x + nx * lift, y + ny * lift, z + nz * lift
     count = lights.shape[0]
     for k in range(count):
-        out[row, col, k] = visible(scene, near[tile, k], counts[tile, k], portals, lights, k, x, y, z, random[v, u, 2 * k], random[v, u, 2 * k + 1])
+        out[row, col, k] = visible(scene, near[tile, k], counts[tile, k], portals, lights, k, x, y, z, random[v, u, 2 * k], random[v, u,
+                2 * k + 1])
     total = 0.0
     for k in range(OPEN_RAYS):
-        total += openness(scene, near[tile, count], counts[tile, count], reach, x, y, z, nx, ny, nz, random[v, u, 6 + 2 * k], random[v, u, 7 + 2 * k])
+        total += openness(scene, near[tile, count], counts[tile, count], reach, x, y, z, nx, ny, nz, random[v, u, 6 + 2 * k], random[v, u,
+                7 + 2 * k])
     out[row, col, count] = total / OPEN_RAYS
 
 
@@ -94,7 +97,8 @@ def soften(raw, ids, normals):
                 for u in range(max(0, x - 2), min(width, x + 3)):
                     if ids[v, u] != ids[y, x]:
                         continue
-                    if normals[v, u, 0] * normals[y, x, 0] + normals[v, u, 1] * normals[y, x, 1] + normals[v, u, 2] * normals[y, x, 2] < 0.9:
+                    if normals[v, u, 0] * normals[y, x, 0] + normals[v, u, 1] * normals[y, x, 1] + normals[v, u, 2] * normals[y, x,
+                            2] < 0.9:
                         continue
                     weight += 1
                     for c in range(channels):
@@ -141,7 +145,8 @@ def trace_frame(scene, faces, materials, lights, ambient, sky, fog, reach, bank,
         for x in range(width):
             if ids[y, x] >= 0:
                 tile, t = y // TILE * columns + x // TILE, depth[y, x]
-                light_point(scene, near, counts, tile, portals, lights, reach, random, y, x, t * rays[y, x, 0], t * rays[y, x, 1], t * rays[y, x, 2],
+                light_point(scene, near, counts, tile, portals, lights, reach, random, y, x, t * rays[y, x, 0], t * rays[y, x, 1],
+                        t * rays[y, x, 2],
                             normals[y, x, 0], normals[y, x, 1], normals[y, x, 2], raw, y, x)
     soft = soften(raw, ids, normals)
 
@@ -169,11 +174,13 @@ def trace_frame(scene, faces, materials, lights, ambient, sky, fog, reach, bank,
                     if v >= 0:
                         r, g, b = shade(materials, m, lights, ambient, soft, v, u, r, g, b, px, py, pz, nx, ny, nz, dx, dy, dz)
                     else:
-                        light_point(scene, near, counts, near.shape[0] - 1, portals, lights, reach, random, y, x, px, py, pz, nx, ny, nz, own, 0, 0)
+                        light_point(scene, near, counts, near.shape[0] - 1, portals, lights, reach, random, y, x, px, py, pz, nx, ny, nz,
+                                own, 0, 0)
                         r, g, b = shade(materials, m, lights, ambient, own, 0, 0, r, g, b, px, py, pz, nx, ny, nz, dx, dy, dz)
                     if materials[m, MIRROR] > 0:
                         dot = dx * nx + dy * ny + dz * nz
-                        mr, mg, mb = mirrored(scene, every, faces, materials, lights, ambient, own, sky, bank, px + nx * 1e-3, py + ny * 1e-3, pz + nz * 1e-3,
+                        mr, mg, mb = mirrored(scene, every, faces, materials, lights, ambient, own, sky, bank, px + nx * 1e-3,
+                                py + ny * 1e-3, pz + nz * 1e-3,
                                               dx - 2 * dot * nx, dy - 2 * dot * ny, dz - 2 * dot * nz, pixel)
                         facing = abs(dot) / math.sqrt(dx * dx + dy * dy + dz * dz)
                         share = materials[m, MIRROR]

@@ -207,7 +207,8 @@ def plant(b: SceneBuilder) -> Foot:
         yaw, rise = rng.uniform(0, 6.3), rng.uniform(0.2, 1.3)
         away = np.array([np.cos(yaw) * np.cos(rise), np.sin(rise), np.sin(yaw) * np.cos(rise)]) * size * rng.uniform(0.5, 1.3)
         turn = rotation("y", -yaw) @ rotation("z", rise)
-        b.add(ELLIPSOID, np.array([0, size * 0.6, 0]) + away * 0.6, (size * rng.uniform(0.25, 0.5), 0.012, size * rng.uniform(0.05, 0.14)), green, turn)
+        b.add(ELLIPSOID, np.array([0, size * 0.6, 0]) + away * 0.6, (size * rng.uniform(0.25, 0.5), 0.012, size * rng.uniform(0.05,
+                0.14)), green, turn)
     return size * 0.4, size * 0.4
 
 

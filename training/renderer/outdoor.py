@@ -21,7 +21,8 @@ def daylight(b: SceneBuilder) -> None:
     pattern = b.bank.pick(rng, "marble", "plain")
     b.photo.sky = np.concatenate([zenith, horizon, cloud, [rng.uniform(0, 0.9), pattern, rng.uniform(0.05, 0.3)]])
     base = rng.uniform(0.35, 0.6) if clear else rng.uniform(0.7, 1.1)
-    b.photo.ambient = np.concatenate([base * (0.5 + 0.5 * zenith / zenith.max()), base * rng.uniform(0.3, 0.6) * np.array([0.8, 0.75, 0.65])])
+    b.photo.ambient = np.concatenate([base * (0.5 + 0.5 * zenith / zenith.max()), base * rng.uniform(0.3, 0.6) * np.array([0.8, 0.75,
+            0.65])])
     if clear:
         sun = np.array([rng.normal(0, 1), rng.uniform(0.3, 1.4), rng.normal(0, 1)])
         b.light(sun, np.array([1, 0.9, 0.75]) * rng.uniform(0.9, 1.8), (0.02, 0, 0), (0, 0, 0.02), sun=True)
@@ -32,20 +33,25 @@ def daylight(b: SceneBuilder) -> None:
 def ground(b: SceneBuilder) -> None:
     """A plane and far hills."""
     rng = b.rng
-    soil = b.material(("rough", "rough", "stones", "tiles"), hsv(rng.uniform(0.08, 0.33), rng.uniform(0.1, 0.7), np.exp(rng.uniform(-3, -1))), scale=rng.uniform(0.8, 3))
+    soil = b.material(("rough", "rough", "stones", "tiles"), hsv(rng.uniform(0.08, 0.33), rng.uniform(0.1, 0.7), np.exp(rng.uniform(-3,
+            -1))), scale=rng.uniform(0.8, 3))
     b.box((0, -1, 0), (400, 1, 400), soil)
-    hill = b.material(("rough", "stones"), hsv(rng.uniform(0.1, 0.4), rng.uniform(0.2, 0.6), rng.uniform(0.05, 0.25)), scale=20, contrast=0.8)
+    hill = b.material(("rough", "stones"), hsv(rng.uniform(0.1, 0.4), rng.uniform(0.2, 0.6), rng.uniform(0.05, 0.25)), scale=20,
+            contrast=0.8)
     for _ in range(rng.integers(0, 5)):
         yaw, far = rng.uniform(0, 6.3), rng.uniform(80, 300)
-        b.add(ELLIPSOID, (far * np.cos(yaw), 0, far * np.sin(yaw)), (rng.uniform(40, 120), rng.uniform(6, 40), rng.uniform(30, 70)), hill, rotation("y", rng.uniform(0, 3)))
+        b.add(ELLIPSOID, (far * np.cos(yaw), 0, far * np.sin(yaw)), (rng.uniform(40, 120), rng.uniform(6, 40), rng.uniform(30, 70)), hill,
+                rotation("y", rng.uniform(0, 3)))
 
 
 def street(b: SceneBuilder) -> None:
     """A road along z with pavements, houses, cars, trees, people and lamp posts."""
     rng, half = b.rng, b.rng.uniform(2.5, 5)
-    asphalt = b.material(("rough", "stones", "bricks"), np.full(3, rng.uniform(0.04, 0.2)) * rng.uniform(0.9, 1.1, 3), scale=rng.uniform(0.8, 2), contrast=0.3)
+    asphalt = b.material(("rough", "stones", "bricks"), np.full(3, rng.uniform(0.04, 0.2)) * rng.uniform(0.9, 1.1, 3),
+            scale=rng.uniform(0.8, 2), contrast=0.3)
     b.box((0, 0, 0), (half, 0.01, 300), asphalt)
-    paint, walk = b.material(("rough",), np.full(3, 0.6), contrast=0.1), b.material(("tiles", "bricks", "rough"), np.full(3, rng.uniform(0.15, 0.45)), scale=1.0, contrast=0.2)
+    paint, walk = b.material(("rough",), np.full(3, 0.6), contrast=0.1), b.material(("tiles", "bricks", "rough"), np.full(3,
+            rng.uniform(0.15, 0.45)), scale=1.0, contrast=0.2)
     if rng.random() < 0.6:
         for k in range(12):
             b.box((0, 0.012, 10 - 6 * k), (0.07, 0.003, 1.4), paint)
@@ -75,7 +81,8 @@ def street(b: SceneBuilder) -> None:
             if rng.random() < 0.35:
                 with b.at((side * (half - 1.1), 0.01, z - 3), np.pi / 2 + np.pi * rng.integers(2) + rng.normal(0, 0.03)):
                     th.car(b)
-    position = np.array([rng.uniform(-1, 1) * (half + wide), rng.uniform(1.2, 1.9) if rng.random() < 0.85 else rng.uniform(2, 7), rng.uniform(3, 9)])
+    position = np.array([rng.uniform(-1, 1) * (half + wide), rng.uniform(1.2, 1.9) if rng.random() < 0.85 else rng.uniform(2, 7),
+            rng.uniform(3, 9)])
     yaw = rng.normal(0, 0.4) if rng.random() < 0.8 else rng.normal(0, 1.2)
     aim = position + np.array([np.sin(yaw), rng.normal(0.02, 0.1), -np.cos(yaw)])
     look(b, position, aim, roll_of(b), rng.uniform(45, 75))
@@ -88,7 +95,8 @@ def garden(b: SceneBuilder) -> None:
         with b.at((rng.normal(0, 8), 0, -rng.uniform(10, 30)), rng.normal(0, 0.6)):
             th.house(b)
     if rng.random() < 0.5:
-        b.box((rng.normal(0, 3), 0, 0), (rng.uniform(0.5, 1.5), 0.015, 60), b.material(("rough", "stones", "bricks"), b.colour((0.1, 0.5), 0.2), scale=1.2), rotation("y", rng.normal(0, 0.3)))
+        b.box((rng.normal(0, 3), 0, 0), (rng.uniform(0.5, 1.5), 0.015, 60), b.material(("rough", "stones", "bricks"), b.colour((0.1, 0.5),
+                0.2), scale=1.2), rotation("y", rng.normal(0, 0.3)))
     if rng.random() < 0.4:
         wood, z = b.wood(), -rng.uniform(5, 14)
         for k in range(24):

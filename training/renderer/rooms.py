@@ -46,7 +46,8 @@ def window(b: SceneBuilder, width: float, height: float) -> None:
     """A bright window centred on the current wall point; sunlight may come through it."""
     rng = b.rng
     bright = rng.uniform(1.0, 5.0)
-    view = b.material(("scenery", "scenery", "plain", "rough"), np.array([0.1, 0.2, 0.05]) * rng.uniform(0.5, 2), np.array([0.6, 0.75, 0.95]), np.array([0.08, 0.15, 0.05]),
+    view = b.material(("scenery", "scenery", "plain", "rough"), np.array([0.1, 0.2, 0.05]) * rng.uniform(0.5, 2), np.array([0.6, 0.75,
+            0.95]), np.array([0.08, 0.15, 0.05]),
                       fit=(1, 1), emission=bright, shadowless=2)
     frame = b.material(base=b.colour((0.3, 0.85), 0.15) if rng.random() < 0.8 else b.colour((0.02, 0.1), 0.4))
     b.box((0, 0, 0.005), (width, height, 0.01), view)
@@ -116,7 +117,8 @@ def wall_items(b: SceneBuilder, along: float, height: float, plan: Plan, to_floo
             with b.at((x, rng.uniform(1.5, min(1.9, height - 0.5)), 0)):
                 picture(b)
     for _ in range(rng.integers(2, 7)):
-        make = (fu.shelf, fu.shelf, fu.sofa, fu.bed, fu.cabinet, fu.cabinet, fu.desk, fu.chair, fu.plant, fu.floor_lamp, fu.crate)[int(rng.integers(11))]
+        make = (fu.shelf, fu.shelf, fu.sofa, fu.bed, fu.cabinet, fu.cabinet, fu.desk, fu.chair, fu.plant, fu.floor_lamp,
+                fu.crate)[int(rng.integers(11))]
         place_standing(b, make, plan, to_floor, along)
     if rng.random() < 0.6:
         b.box((0, 0.05, 0.006), (along, 0.05, 0.008), b.material(base=b.colour((0.2, 0.8), 0.2)))
@@ -144,7 +146,8 @@ def middle_items(b: SceneBuilder, plan: Plan, w: float, d: float) -> None:
     if rng.random() < 0.5:
         x, z = rng.normal(0, w * 0.1), rng.normal(0, d * 0.1)
         half = (rng.uniform(0.6, 1.4), 0.008, rng.uniform(0.5, 1.1))
-        b.add(FRUSTUM if rng.random() < 0.2 else BOX, (x, 0.006, z), half, b.material(("rough", "plaid", "stripes", "spots", "tiles"), b.colour((0.05, 0.6), 0.8), b.colour((0.05, 0.6), 0.8), fit=(1, 1)), rotation("y", rng.normal(0, 0.1)))
+        b.add(FRUSTUM if rng.random() < 0.2 else BOX, (x, 0.006, z), half, b.material(("rough", "plaid", "stripes", "spots", "tiles"),
+                b.colour((0.05, 0.6), 0.8), b.colour((0.05, 0.6), 0.8), fit=(1, 1)), rotation("y", rng.normal(0, 0.1)))
     for _ in range(int(rng.integers(1, 7))):
         x, z, yaw = rng.uniform(-0.7, 0.7) * w, rng.uniform(-0.7, 0.7) * d, rng.uniform(0, 2 * np.pi)
         draw = rng.random()
@@ -169,8 +172,10 @@ def middle_items(b: SceneBuilder, plan: Plan, w: float, d: float) -> None:
 def shell(b: SceneBuilder, w: float, d: float, h: float) -> None:
     """Walls, floor, ceiling; half sizes w, d and full height h."""
     rng = b.rng
-    wall = b.material(("plain", "plain", "plain", "rough", "stripes", "bricks", "tiles", "marble", "spots", "wood"), b.colour((0.2, 0.85), 0.35), contrast=0.12, scale=rng.uniform(0.4, 1.6), upright=True, grain=0.25)
-    floor = b.material(("wood", "wood", "tiles", "rough", "marble", "plain", "stones"), hsv(rng.uniform(0.02, 0.13), rng.uniform(0, 0.7), np.exp(rng.uniform(-3.2, -0.4))) if rng.random() < 0.7 else b.colour(), contrast=0.35,
+    wall = b.material(("plain", "plain", "plain", "rough", "stripes", "bricks", "tiles", "marble", "spots", "wood"), b.colour((0.2, 0.85),
+            0.35), contrast=0.12, scale=rng.uniform(0.4, 1.6), upright=True, grain=0.25)
+    floor = b.material(("wood", "wood", "tiles", "rough", "marble", "plain", "stones"), hsv(rng.uniform(0.02, 0.13), rng.uniform(0, 0.7),
+            np.exp(rng.uniform(-3.2, -0.4))) if rng.random() < 0.7 else b.colour(), contrast=0.35,
                        scale=rng.uniform(0.5, 1.6), gloss=rng.random(), mirror=rng.uniform(0.05, 0.35) if rng.random() < 0.4 else 0.0)
     ceiling = b.material(("plain", "plain", "plain", "tiles", "wood"), b.colour((0.5, 0.9), 0.12), contrast=0.1, scale=1.0, grain=0.2)
     b.add(ROOM, (0, h / 2, 0), (w, h / 2, d), (wall, ceiling, floor))
@@ -200,7 +205,8 @@ def indoor_light(b: SceneBuilder, w: float, d: float, h: float) -> None:
         b.light((x, h - drop - 0.05, z), warm * rng.uniform(0.8, 3.5), (r, 0, 0), (0, 0, r))
     if rng.random() < 0.6:
         side = rng.choice([-1, 1])
-        b.light((side * (w - 0.15), rng.uniform(1.2, 1.8), rng.uniform(-0.6, 0.6) * d), hsv(0.58, rng.uniform(0, 0.35), rng.uniform(1, 6)), (0, 0.5, 0), (0, 0, 0.5))
+        b.light((side * (w - 0.15), rng.uniform(1.2, 1.8), rng.uniform(-0.6, 0.6) * d), hsv(0.58, rng.uniform(0, 0.35), rng.uniform(1,
+                6)), (0, 0.5, 0), (0, 0, 0.5))
     if rng.random() < 0.45:
         sun = np.array([rng.normal(0, 1), rng.uniform(0.35, 1.0), rng.normal(0, 1)])
         b.light(sun, np.array([1, 0.85, 0.65]) * rng.uniform(2, 7), (0.02, 0, 0), (0, 0.02, 0), sun=True, portal=True)

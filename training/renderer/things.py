@@ -10,7 +10,8 @@ from .primitives import CUP, ELLIPSOID, FRUSTUM, GABLE, PILLOW
 
 def skin(b: SceneBuilder) -> int:
     rng = b.rng
-    return b.material(("plain", "rough"), hsv(rng.uniform(0.04, 0.08), rng.uniform(0.35, 0.6), np.exp(rng.uniform(-2.6, -0.4))), contrast=0.08, gloss=0.4, grain=0.15)
+    return b.material(("plain", "rough"), hsv(rng.uniform(0.04, 0.08), rng.uniform(0.35, 0.6), np.exp(rng.uniform(-2.6, -0.4))),
+            contrast=0.08, gloss=0.4, grain=0.15)
 
 
 def cup(b: SceneBuilder) -> None:
@@ -38,16 +39,19 @@ def bowl(b: SceneBuilder) -> None:
     fruit = b.material(("plain", "spots", "rough"), b.colour((0.1, 0.6), 1.4), gloss=0.7, scale=0.1)
     for _ in range(rng.integers(0, 7)):
         s = r * rng.uniform(0.2, 0.35)
-        b.add(ELLIPSOID, (rng.normal(0, r * 0.3), r * rng.uniform(0.35, 0.6), rng.normal(0, r * 0.3)), s * rng.uniform(0.8, 1.3, 3), fruit, rotation("y", rng.uniform(0, 6)))
+        b.add(ELLIPSOID, (rng.normal(0, r * 0.3), r * rng.uniform(0.35, 0.6), rng.normal(0, r * 0.3)), s * rng.uniform(0.8, 1.3, 3),
+                fruit, rotation("y", rng.uniform(0, 6)))
 
 
 def plate(b: SceneBuilder) -> None:
     rng, r = b.rng, b.rng.uniform(0.08, 0.15)
     b.add(CUP, (0, 0.01, 0), (r * 0.65, 0.01, r * 0.65), b.smooth(0.5), shape=1.5)
     for _ in range(rng.integers(0, 6)):
-        food = b.material(("rough", "spots", "plain", "stones"), hsv(rng.uniform(0, 0.3), rng.uniform(0.3, 1), rng.uniform(0.1, 0.6)), scale=0.06, gloss=0.5)
+        food = b.material(("rough", "spots", "plain", "stones"), hsv(rng.uniform(0, 0.3), rng.uniform(0.3, 1), rng.uniform(0.1, 0.6)),
+                scale=0.06, gloss=0.5)
         half = r * rng.uniform(0.12, 0.5, 3) * (1, 0.5, 1)
-        b.add((ELLIPSOID, PILLOW, FRUSTUM)[int(rng.integers(3))], (rng.normal(0, r * 0.25), 0.01 + half[1], rng.normal(0, r * 0.25)), half, food, rotation("y", rng.uniform(0, 6)), 1.3)
+        b.add((ELLIPSOID, PILLOW, FRUSTUM)[int(rng.integers(3))], (rng.normal(0, r * 0.25), 0.01 + half[1], rng.normal(0, r * 0.25)),
+                half, food, rotation("y", rng.uniform(0, 6)), 1.3)
 
 
 def book(b: SceneBuilder) -> None:
@@ -63,7 +67,8 @@ def book(b: SceneBuilder) -> None:
 def fruit(b: SceneBuilder) -> None:
     rng, r = b.rng, b.rng.uniform(0.025, 0.07)
     half = r * rng.uniform(0.8, 1.25, 3)
-    b.add(ELLIPSOID, (0, half[1], 0), half, b.material(("plain", "spots", "rough", "stripes"), b.colour((0.1, 0.7), 1.4), gloss=0.6, scale=0.15))
+    b.add(ELLIPSOID, (0, half[1], 0), half, b.material(("plain", "spots", "rough", "stripes"), b.colour((0.1, 0.7), 1.4), gloss=0.6,
+            scale=0.15))
     if rng.random() < 0.5:
         b.rod((0, half[1] * 1.9, 0), (rng.normal(0, 0.01), half[1] * 2.4, 0), r * 0.06, b.wood())
 
@@ -79,7 +84,8 @@ def blob(b: SceneBuilder) -> None:
     for k in range(rng.integers(1, 5)):
         half = r * rng.uniform(0.4, 1, 3)
         place = (rng.normal(0, r * 0.5), r * 0.5 + rng.uniform(0, r) * k * 0.7, rng.normal(0, r * 0.5))
-        b.add((ELLIPSOID, PILLOW)[int(rng.integers(2))], place, half, stuff if rng.random() < 0.7 else b.smooth(1), rotation("x", rng.normal(0, 0.6)) @ rotation("z", rng.normal(0, 0.6)), 1.25)
+        b.add((ELLIPSOID, PILLOW)[int(rng.integers(2))], place, half, stuff if rng.random() < 0.7 else b.smooth(1), rotation("x",
+                rng.normal(0, 0.6)) @ rotation("z", rng.normal(0, 0.6)), 1.25)
 
 
 def vase(b: SceneBuilder) -> None:
@@ -172,7 +178,8 @@ def person(b: SceneBuilder, seated: bool = False) -> tuple[float, float]:
 def animal(b: SceneBuilder) -> tuple[float, float]:
     """A four-legged figure that faces +x, 0.3 to 0.8 m tall."""
     rng, s = b.rng, b.rng.uniform(0.18, 0.4)
-    fur = b.material(("rough", "spots", "plain", "rough"), hsv(rng.uniform(0.03, 0.12), rng.uniform(0, 0.7), np.exp(rng.uniform(-4, -0.4))), scale=0.2)
+    fur = b.material(("rough", "spots", "plain", "rough"), hsv(rng.uniform(0.03, 0.12), rng.uniform(0, 0.7), np.exp(rng.uniform(-4,
+            -0.4))), scale=0.2)
     high = s * rng.uniform(0.9, 1.4)
     b.add(ELLIPSOID, (0, high, 0), (s, s * 0.42, s * 0.38), fur)
     b.add(ELLIPSOID, (s * 0.65, high + s * 0.12, 0), (s * 0.45, s * 0.42, s * 0.33), fur)
@@ -197,12 +204,14 @@ def tree(b: SceneBuilder) -> None:
     """A tree, conifer or bush, 1 to 9 m tall."""
     rng, height = b.rng, b.rng.uniform(2, 9)
     bark = b.material(("rough", "wood"), hsv(0.08, rng.uniform(0.1, 0.5), rng.uniform(0.03, 0.2)), scale=0.5)
-    leaf = b.material(("rough", "stones", "rough"), hsv(rng.uniform(0.1, 0.36), rng.uniform(0.4, 0.85), np.exp(rng.uniform(-3.2, -1.2))), scale=1.2, contrast=0.8, grain=1.5)
+    leaf = b.material(("rough", "stones", "rough"), hsv(rng.uniform(0.1, 0.36), rng.uniform(0.4, 0.85), np.exp(rng.uniform(-3.2, -1.2))),
+            scale=1.2, contrast=0.8, grain=1.5)
     if rng.random() < 0.3:
         b.rod((0, 0, 0), (0, height * 0.3, 0), height * 0.025, bark)
         for k in range(4):
             y = height * (0.15 + 0.2 * k)
-            b.add(FRUSTUM, (0, y + height * 0.12, 0), (height * (0.24 - 0.05 * k), height * 0.16, height * (0.24 - 0.05 * k)), leaf, shape=0.02)
+            b.add(FRUSTUM, (0, y + height * 0.12, 0), (height * (0.24 - 0.05 * k), height * 0.16, height * (0.24 - 0.05 * k)), leaf,
+                    shape=0.02)
         return
     fork = height * rng.uniform(0.25, 0.5)
     b.rod((0, 0, 0), (rng.normal(0, 0.1), fork, rng.normal(0, 0.1)), height * 0.03, bark, 0.75)
@@ -225,7 +234,8 @@ def car(b: SceneBuilder) -> None:
         for sz in (-1, 1):
             b.rod((sx * 1.3, 0.33, sz * 0.68), (sx * 1.3, 0.33, sz * 0.88), 0.33, rubber)
             b.rod((sx * 1.3, 0.33, sz * 0.88), (sx * 1.3, 0.33, sz * 0.89), 0.2, b.material(base=np.full(3, 0.4), gloss=1))
-            b.add(ELLIPSOID, (sx * 1.95, 0.68, sz * 0.6), (0.12, 0.09, 0.16), lamp if sx > 0 else b.material(base=np.array([0.4, 0.02, 0.02])))
+            b.add(ELLIPSOID, (sx * 1.95, 0.68, sz * 0.6), (0.12, 0.09, 0.16), lamp if sx > 0 else b.material(base=np.array([0.4, 0.02,
+                    0.02])))
 
 
 def house(b: SceneBuilder) -> float:
@@ -236,7 +246,8 @@ def house(b: SceneBuilder) -> float:
     roof = b.material(("tiles", "stripes", "bricks", "rough"), b.colour((0.03, 0.35), 0.5), scale=1.5)
     tall = rng.random() < 0.25
     h = h * 3 if tall else h
-    face = b.material(("panes",), b.colour((0.15, 0.7), 0.4), np.array([0.05, 0.07, 0.1]), np.full(3, 0.7), fit=(max(1, round(w / 3)), max(1, round(h / 2.4)))) if tall else wall
+    face = b.material(("panes",), b.colour((0.15, 0.7), 0.4), np.array([0.05, 0.07, 0.1]), np.full(3, 0.7), fit=(max(1, round(w / 3)),
+            max(1, round(h / 2.4)))) if tall else wall
     b.box((0, h, -d), (w, h, d), (face, wall, wall))
     if tall or rng.random() < 0.15:
         b.box((0, 2 * h, -d), (w + 0.2, 0.15, d + 0.2), roof)
