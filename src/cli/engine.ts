@@ -1,0 +1,70 @@
+import { join } from "node:path";
+import { startEngine, type EngineClient } from "../inference/client";
+import type { PredictEvent, PredictParams, PredictReturn, RunResult } from "../protocol/inference";
+
+/** The folder of the installation: the bundle lies in dist/. */
+export const installation = join(__dirname, "..");
+export const shippedModelsDir = join(installation, "models");
+
+/** What a command works with: the engine, and a signal that Ctrl+C aborts. */
+export interface Session {
+  readonly engine: EngineClient;
+  readonly signal: AbortSignal;
+}
+
+/** Gives a command an engine, which ends with it. Ctrl+C rejects what runs with `cancelled`; a second one ends at once. */
+export async function withEngine<T>(use: (session: Session) => Promise<T>): Promise<T> {
+  const engine = startEngine({ childPath: join(__dirname, "inference.js") });
+  const abort = new AbortController();
+  const interrupt = (): void => abort.abort();
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  try {
+    return await use({ engine, signal: abort.signal });
+  } finally {
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+    await engine.dispose();
+  }
+}
+
+/** Runs one image and collects the results by run id. Throws what the engine throws. */
+export async function predictImage({ engine, signal }: Session, params: PredictParams, onEvent?: (event: PredictEvent) => void): Promise<PredictReturn & { readonly results: ReadonlyMap<string, RunResult> }> {
+  const results = new Map<string, RunResult>();
+  const returned = await engine.predict(params, {
+    signal,
+    onEvent: (event) => {
+      if (event.type === "result") results.set(event.result.runId, event.result);
+      onEvent?.(event);
+    },
+  });
+  return { ...returned, results };
+}
+
+/** Writes one line on stderr: a person at a terminal sees it change, a log gets none. */
+export function showStatus(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
+}
+
+/** A line on stderr that stays. */
+export function report(text: string): void {
+  showStatus("");
+  process.stderr.write(`${text}\n`);
+}
+
+/** Shows how far a prediction is, with time left. */
+export function progressOf(label: string): (event: PredictEvent) => void {
+  return (event) => {
+    if (event.type === "device" && event.note !== undefined) report(`${label}: ${event.note}`);
+    if (event.type !== "progress") return;
+    const left = event.remainingMillis === undefined ? "" : `, ${duration(event.remainingMillis)} left`;
+    showStatus(`${label}: ${event.stage} ${Math.round(100 * event.fraction)} %${left}`);
+  };
+}
+
+/** "850 ms", "12.3 s", "4 min 5 s" */
+export function duration(millis: number): string {
+  if (millis < 1000) return `${Math.round(millis)} ms`;
+  const seconds = millis / 1000;
+  return seconds < 100 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}

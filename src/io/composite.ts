@@ -1,0 +1,59 @@
+import { join } from "node:path";
+import sharp, { type OverlayOptions } from "sharp";
+import { writeFileAtomically } from "./atomicFile";
+
+/** One picture of a grid: RGB bytes, interleaved H x W x 3, or nothing, with the text above it. */
+export interface GridCell {
+  readonly label: string;
+  readonly picture?: { readonly rgb: Uint8Array; readonly width: number; readonly height: number };
+}
+
+/** Pixels. */
+const gap = 8;
+const labelHeight = 22;
+const titleHeight = 30;
+const ink = "#1f1f1f";
+const paper = "#ffffff";
+
+/**
+ * Writes rows of labelled pictures as one PNG with a title; every picture is scaled to fit `cellSize` pixels on both sides.
+ * `fontsDir` holds PlumblineLabels.ttf and fonts.conf. Throws `write-failed`.
+ */
+export async function writeGrid(path: string, title: string, rows: readonly (readonly GridCell[])[], cellSize: number, fontsDir: string): Promise<void> {
+  // Read by fontconfig when the first text is drawn: without it a machine without fonts complains on stderr.
+  process.env["FONTCONFIG_FILE"] ??= join(fontsDir, "fonts.conf");
+  const { width: cellWidth, height: cellHeight } = fittedSize(rows, cellSize);
+  const columns = Math.max(...rows.map((row) => row.length));
+  const width = gap + columns * (cellWidth + gap);
+  const rowHeight = labelHeight + cellHeight + gap;
+  const overlays: OverlayOptions[] = [{ input: await renderText(title, 13, width - 2 * gap, fontsDir), left: gap, top: gap }];
+  for (const [y, row] of rows.entries()) {
+    for (const [x, { label, picture }] of row.entries()) {
+      const left = gap + x * (cellWidth + gap);
+      const top = titleHeight + y * rowHeight;
+      if (label) overlays.push({ input: await renderText(label, 10, cellWidth, fontsDir), left, top: top + 4 });
+      if (!picture) continue;
+      const input = sharp(picture.rgb, { raw: { width: picture.width, height: picture.height, channels: 3 } });
+      overlays.push({ input: await input.resize(cellWidth, cellHeight, { fit: "fill" }).png().toBuffer(), left, top: top + labelHeight });
+    }
+  }
+  const canvas = sharp({ create: { width, height: titleHeight + rows.length * rowHeight, channels: 3, background: paper } });
+  await writeFileAtomically(path, await canvas.composite(overlays).png().toBuffer());
+}
+
+function fittedSize(rows: readonly (readonly GridCell[])[], cellSize: number): { width: number; height: number } {
+  const first = rows.flat().find(({ picture }) => picture)?.picture ?? { width: 1, height: 1 };
+  const scale = cellSize / Math.max(first.width, first.height);
+  return { width: Math.max(1, Math.round(first.width * scale)), height: Math.max(1, Math.round(first.height * scale)) };
+}
+
+/** One line of text on transparent ground, shrunk where it would be wider than `maxWidth`. */
+async function renderText(text: string, points: number, maxWidth: number, fontsDir: string): Promise<Buffer> {
+  const escaped = text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  // The picture is cut to the ink: an invisible bar as high as any letter keeps all baselines at one height.
+  const markup = `<span foreground="${ink}">${escaped}<span alpha="1">|</span></span>`;
+  const image = sharp({ text: { text: markup, font: `DejaVu Sans ${points}`, fontfile: join(fontsDir, "PlumblineLabels.ttf"), rgba: true, dpi: 96 } });
+  const png = await image.png().toBuffer();
+  const { width = 0 } = await sharp(png).metadata();
+  return width <= maxWidth ? png : sharp(png).resize(maxWidth).png().toBuffer();
+}
