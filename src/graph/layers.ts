@@ -31,13 +31,22 @@ export function linear(
   return g.node("Gemm", name, inputs, [x.dims[0], columns], { transB: 1 });
 }
 
-/** GroupNorm over a map. */
+/**
+ * GroupNorm over a map, as two operators that have fast kernels: InstanceNormalization over [N, groups, rest], then
+ * BatchNormalization with mean 0 and variance 1, which leaves x weight_c + bias_c. ONNX Runtime has no CPU kernel for
+ * GroupNormalization and computes it in eleven passes instead (bench/README.md).
+ */
 export function groupNorm(g: GraphBuilder, name: string, x: Value, groups: number, epsilon: number): Value {
+  const [n, , h, w] = x.dims;
   const channels = channelCount(x.dims[1]);
   const weight = g.weight(`${name}.weight`, [channels]);
   const bias = g.weight(`${name}.bias`, [channels]);
   if (channels % groups !== 0) throw g.wrongShapes(name, `GroupNorm of ${groups} groups`, x, weight);
-  return g.node("GroupNormalization", name, [x, weight, bias], x.dims, { num_groups: groups, epsilon: { float: epsilon } });
+  const [ones, zeros] = [1, 0].map((value) => (count: number) => g.constant(new Float32Array(count).fill(value), [count]));
+  const grouped = g.node("Reshape", name, [x, g.integers(0, groups, -1)], [n, groups, `${channels / groups}*${h}*${w}`]);
+  const normal = g.node("InstanceNormalization", name, [grouped, ones(groups), zeros(groups)], grouped.dims, { epsilon: { float: epsilon } });
+  const map = g.node("Reshape", name, [normal, mapShape(g, x, channels)], x.dims);
+  return g.node("BatchNormalization", name, [map, weight, bias, zeros(channels), ones(channels)], x.dims, { epsilon: { float: 0 } });
 }
 
 /** LayerNorm over the channels of each row. */
@@ -66,9 +75,14 @@ export function mapFromTokens(g: GraphBuilder, name: string, tokens: Value, like
   const channels = channelCount(tokens.dims[1]);
   const batched = batchTokens(g, name, tokens, like);
   const transposed = g.node("Transpose", name, [batched], [n, channels, batched.dims[1]], { perm: [0, 2, 1] });
-  const shape = g.once(`map shape ${h} ${w} ${channels}`, () =>
-    g.node("Concat", name, [shapeOf(g, like, 0, 1), g.integers(channels), shapeOf(g, like, 2, 4)], [4], { axis: 0 }));
-  return g.node("Reshape", name, [transposed, shape], [n, channels, h, w]);
+  return g.node("Reshape", name, [transposed, mapShape(g, like, channels)], [n, channels, h, w]);
+}
+
+/** [N, channels, h, w] as a vector, the other sizes those of `like`. */
+function mapShape(g: GraphBuilder, like: Value, channels: number): Value {
+  const [, , h, w] = like.dims;
+  return g.once(`map shape ${h} ${w} ${channels}`, () =>
+    g.node("Concat", "map_shape", [shapeOf(g, like, 0, 1), g.integers(channels), shapeOf(g, like, 2, 4)], [4], { axis: 0 }));
 }
 
 /** Rows [N * S, C] -> [N, S, C], N taken from `like`. */
@@ -135,11 +149,27 @@ export function upsampleTo(g: GraphBuilder, name: string, x: Value, target: Valu
   return g.node("Resize", name, [x, undefined, undefined, sizes], [n, channels, target.dims[2], target.dims[3]], nearest);
 }
 
-/** Nearest-neighbour enlargement to twice the size. */
-export function upsampleTwice(g: GraphBuilder, name: string, x: Value): Value {
-  const [n, channels, h, w] = x.dims;
-  const scales = g.constant(Float32Array.of(1, 1, 2, 2), [4]);
-  return g.node("Resize", name, [x, undefined, scales], [n, channels, `2*${h}`, `2*${w}`], nearest);
+/**
+ * Nearest-neighbour enlargement to twice the size, then a 3x3 convolution, in 4/9 of the arithmetic: each of the four
+ * positions (top or bottom, left or right) of a doubled pixel sees only 2 x 2 different pixels of x, so it is a 2x2
+ * convolution of x whose weights are sums of those of the 3x3 one. The sums are constants, folded when the graph loads.
+ */
+export function upsampleTwiceConv(g: GraphBuilder, name: string, x: Value, outChannels: number): Value {
+  const [n, , h, w] = x.dims;
+  const inChannels = channelCount(x.dims[1]);
+  const weight = g.weight(`${name}.weight`, [outChannels, inChannels, 3, 3], { as: [outChannels, inChannels, 9] });
+  const bias = g.weight(`${name}.bias`, [outChannels]);
+  // Rows (or columns) of the 3x3 kernel that fall on the first and on the second of the two pixels seen.
+  const taps = [[[0], [1, 2]], [[0, 1], [2]]];
+  const positions = [0, 1].flatMap((bottom) => [0, 1].map((right) => {
+    const sums = new Float32Array(9 * 4);
+    taps[bottom].forEach((rows, i) => taps[right].forEach((columns, j) => rows.forEach((row) => columns.forEach((column) => (sums[(3 * row + column) * 4 + 2 * i + j] = 1)))));
+    const summed = g.node("MatMul", name, [weight, g.constant(sums, [9, 4])], [outChannels, inChannels, 4]);
+    const kernel = g.node("Reshape", name, [summed, g.integers(outChannels, inChannels, 2, 2)], [outChannels, inChannels, 2, 2]);
+    return g.node("Conv", name, [x, kernel, bias], [n, outChannels, h, w], { kernel_shape: [2, 2], pads: [1 - bottom, 1 - right, bottom, right] });
+  }));
+  const together = g.node("Concat", name, positions, [n, 4 * outChannels, h, w], { axis: 1 });
+  return g.node("DepthToSpace", name, [together], [n, outChannels, `2*${h}`, `2*${w}`], { blocksize: 2, mode: "DCR" });
 }
 
 const nearest = { mode: "nearest", coordinate_transformation_mode: "asymmetric", nearest_mode: "floor" } as const;

@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from "./builder";
 import type { Config } from "./config";
-import { attention, channelCount, conv2d, groupNorm, linear, mapFromTokens, resnetBlock, silu, tokensFromMap, upsampleTwice, type ResnetSettings } from "./layers";
+import { attention, channelCount, conv2d, groupNorm, linear, mapFromTokens, resnetBlock, silu, tokensFromMap, upsampleTwiceConv, type ResnetSettings } from "./layers";
 
 // AutoencoderKL of diffusers. The scaling factor of the latents is not part of these networks.
 
@@ -46,10 +46,7 @@ export function buildDecoder(g: GraphBuilder, config: Config): void {
   channels.forEach((outChannels, i) => {
     const block = `decoder.up_blocks.${i}`;
     for (let j = 0; j < layers; j++) x = resnetBlock(g, `${block}.resnets.${j}`, x, outChannels, resnet);
-    if (i < channels.length - 1) {
-      x = upsampleTwice(g, `${block}.upsamplers.0`, x);
-      x = conv2d(g, `${block}.upsamplers.0.conv`, x, outChannels);
-    }
+    if (i < channels.length - 1) x = upsampleTwiceConv(g, `${block}.upsamplers.0.conv`, x, outChannels);
   });
   x = silu(g, "decoder.conv_norm_out", groupNorm(g, "decoder.conv_norm_out", x, resnet.groups, epsilon));
   g.output("image", conv2d(g, "decoder.conv_out", x, config.count("out_channels")));
