@@ -46,6 +46,8 @@ export interface EnsembleParameters {
 export interface DepthEnsemble {
   readonly prediction: FloatMap;
   readonly uncertainty: FloatMap;
+  /** max - min of the reduced members before they were rescaled to 0..1. */
+  readonly range: number;
 }
 
 /** Aligns and combines members (at least one, all of one size). Throws `bad-argument` otherwise. */
@@ -88,7 +90,7 @@ export function combineDepth(members: readonly FloatMap[], { scales, shifts }: E
   if (options.alignment === "scale") low = 0;
   const range = Math.max(high - low, 1e-6);
   const map = (data: Float32Array): FloatMap => ({ ...members[0], data });
-  return { prediction: map(prediction.map((v) => (v - low) / range)), uncertainty: map(uncertainty.map((v) => v / range)) };
+  return { prediction: map(prediction.map((v) => (v - low) / range)), uncertainty: map(uncertainty.map((v) => v / range)), range };
 }
 
 /** Each member by itself to 0..1 (affine) or to a maximum of 1 (scale). */

@@ -33,6 +33,8 @@ interface Job {
   readonly encodedImages: EncodedImages;
   readonly tracker: ProgressTracker;
   readonly signal: AbortSignal;
+  /** The device that was last reported. */
+  device?: Device;
   readonly report: (event: PredictEvent) => Promise<void>;
 }
 
@@ -73,14 +75,9 @@ async function runRequest(engine: Engine, params: PredictParams, { signal, repor
   const tracker = new ProgressTracker(totalWork(params.runs.map(({ settings }) => plannedWork(settings, decodesSteps(params)))));
   const job: Job = { params, image, encodedImages: new Map(), tracker, signal, report };
   const recorded: Record<string, readonly RecordedTensor[]> = {};
-  let announced: Device | undefined;
   for (const run of params.runs) {
     throwIfCancelled(signal);
-    recorded[run.runId] = await onDevice(engine, params.device, async (chosen) => {
-      if (chosen.device !== announced) await report({ type: "device", ...chosen });
-      announced = chosen.device;
-      return performRun(engine, job, run, chosen);
-    });
+    recorded[run.runId] = await onDevice(engine, params.device, (chosen) => performRun(engine, job, run, chosen));
   }
   return { recorded: params.recordSteps ? recorded : {} };
 }
@@ -95,6 +92,8 @@ async function performRun(engine: Engine, job: Job, run: RunRequest, chosen: Cho
   const fileNoise = settings.noise.kind === "file" ? await readNoiseFile(settings.noise.path) : undefined;
   const model = await loadModel(run, chosen.device, engine.store, engine.hashes, signal);
   const loadMillis = performance.now() - start;
+  if (job.device !== chosen.device) await report({ type: "device", ...chosen });
+  job.device = chosen.device;
 
   const records: StepRecord[] = [];
   const observer: Observer = {
@@ -167,7 +166,9 @@ async function onDevice<T>(engine: Engine, choice: DeviceChoice, work: (chosen: 
     return await work({ device, ...(skipped && { note: skipped }) });
   } catch (error) {
     if (device === "cpu" || isCancelled(error) || !(error instanceof PlumblineError) || error.code !== "engine-failed") throw error;
-    const note = `${device} could not be used, the CPU is used instead: ${error.message}`;
+    // What ONNX Runtime says begins with where in its own source it says it.
+    const reason = error.message.replace(/\/onnxruntime_src\/.*? was false\. /s, "").trim();
+    const note = `The device ${device} could not be used, so the CPU was: ${reason}`;
     engine.failures.set(device, note);
     return work({ device: "cpu", note });
   }

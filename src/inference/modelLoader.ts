@@ -1,5 +1,5 @@
 import { join, relative, sep } from "node:path";
-import { describeModel, readEmptyPromptIds, semanticsOf, type ModelDescription } from "../catalogue/modelFolder";
+import { describeModel, readEmptyPromptIds, semanticsOf, type EmptyPrompt, type ModelDescription } from "../catalogue/modelFolder";
 import { throwIfCancelled, unexpected } from "../core/errors";
 import type { Semantics } from "../core/semantics";
 import type { Device, RunRequest } from "../core/settings";
@@ -27,7 +27,7 @@ export async function loadModel(request: RunRequest, device: Device, store: Netw
   const description = await describeModel(request.modelDir);
   const semantics = semanticsOf(description, request.task);
   const { unetDir, vaeDir, scheduler, vae } = description;
-  const prompt = await emptyPromptOf(description, device, store);
+  const prompt = await emptyPromptEmbedding(description.emptyPrompt, device, store);
   const schedule = scheduleOf(scheduler, request.settings);
   const constantTimestep = description.endToEnd && schedule.length === 1 ? schedule[0].t : undefined;
 
@@ -61,7 +61,7 @@ export async function loadModel(request: RunRequest, device: Device, store: Netw
 }
 
 /** The embedding [1, S, C] of the empty prompt: stored beside the model, or computed by its own text encoder. */
-async function emptyPromptOf({ emptyPrompt }: ModelDescription, device: Device, store: NetworkStore): Promise<{ embedding: Tensor; files: readonly string[] }> {
+export async function emptyPromptEmbedding(emptyPrompt: EmptyPrompt, device: Device, store: NetworkStore): Promise<{ embedding: Tensor; files: readonly string[] }> {
   if (emptyPrompt.kind === "stored") {
     const embedding = await readTensor(await openSafetensors(emptyPrompt.path), "empty_text_embed");
     if (embedding.dims.length !== 3 || embedding.dims[0] !== 1) throw unexpected("bad-model", `empty_text_embed of ${emptyPrompt.path}`, "shape [1, S, C]", embedding.dims);

@@ -34,7 +34,7 @@ export function engineVersions(): Readonly<Record<string, string>> {
 export async function createNetwork(graph: Pick<NetworkGraph, "model" | "weightsDir">, { device, threads }: NetworkOptions): Promise<Network> {
   const session = await ort.InferenceSession.create(graph.model, {
     executionProviders: [device],
-    intraOpNumThreads: threads,
+    ...(threads !== undefined && { intraOpNumThreads: threads }),
     // Warnings of ONNX Runtime concern its own optimiser; errors arrive as exceptions.
     logSeverityLevel: 3,
     extra: { session: { model_external_initializers_file_folder_path: graph.weightsDir } },

@@ -6,7 +6,7 @@ import { ddimSchedule, lcmSchedule, type ScheduleEntry } from "../core/scheduler
 import type { Task } from "../core/semantics";
 import type { RunSettings } from "../core/settings";
 import type { Tensor } from "../core/tensor";
-import { combine, StepStatistics } from "./combine";
+import { combine, spreadOf } from "./combine";
 import { decode } from "./decode";
 import { denoise, type DenoisingStep } from "./denoise";
 import { encode } from "./encode";
@@ -91,7 +91,7 @@ export async function predict(source: RgbImage, estimator: Estimator, settings: 
   // 2. Latent of the image, once per encoder and size.                      [1, 4, h, w]
   const imageLatent = await timer.run("encode", () => encodeOnce(options.encodedImages, encoder, image, scalingFactor));
 
-  const statistics = new StepStatistics(task);
+  const spread = spreadOf(task);
   const members: FloatMap[] = [];
   for (let member = 0; member < settings.ensembleSize; member++) {
     const observed = options.stepMaps && member === 0;
@@ -105,9 +105,9 @@ export async function predict(source: RgbImage, estimator: Estimator, settings: 
 
       // 4. Map of the step's z_0: of every step where observed, else of the last one only.   H x W
       const map = observed || isLast ? await timer.run("decode", () => decode(decoder, latents.predOriginalSample, scalingFactor, task)) : undefined;
-      if (map && observed) statistics.add(map);
+      if (map && observed) spread.add(map);
       if (map && isLast) members.push(map);
-      await observer.stepDone({ member, latents, ...(observed && { map, stdSoFar: statistics.std() }) });
+      await observer.stepDone({ member, latents, ...(observed && { map, stdSoFar: spread.std() }) });
     }
   }
 
@@ -115,7 +115,7 @@ export async function predict(source: RgbImage, estimator: Estimator, settings: 
   const combined = await timer.run("combine", async () => combine(members, task));
   return {
     ...combined,
-    stdOverSteps: statistics.std(),
+    stdOverSteps: spread.std(),
     processingSize: { width: image.dims[3], height: image.dims[2] },
     initialNoise: memberNoise(settings, imageLatent.dims, 0, options.fileNoise),
     timesteps: schedule.map(({ t }) => t),

@@ -1,0 +1,219 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describeModel } from "../../src/catalogue/modelFolder";
+import { mapFromTensor, tensorFromMap, type FloatMap, type RgbImage } from "../../src/core/image";
+import { decoderInput, encoderInput, minMaxNormalized } from "../../src/core/latent";
+import { normalized } from "../../src/core/normals";
+import { cropMap, padEdge, paddedSize } from "../../src/core/resize";
+import { parseSchedulerConfig } from "../../src/core/schedulers/config";
+import type { Task } from "../../src/core/semantics";
+import type { NoiseChoice, RunSettings, TimestepSpacing } from "../../src/core/settings";
+import { PixelStatistics, type Divisor } from "../../src/core/statistics";
+import type { Tensor } from "../../src/core/tensor";
+import { FileHashes } from "../../src/inference/fileHash";
+import { emptyPromptEmbedding, loadModel } from "../../src/inference/modelLoader";
+import { NetworkStore } from "../../src/inference/networkStore";
+import { openSafetensors, readTensor } from "../../src/io/safetensors";
+import { decode } from "../../src/pipeline/decode";
+import { denoise, type DenoisingStep } from "../../src/pipeline/denoise";
+import { encode } from "../../src/pipeline/encode";
+import { predict, scheduleOf, type Estimator, type ObservedStep, type Prediction } from "../../src/pipeline/predict";
+
+const dir = join(__dirname, "..", "reference", "marigold");
+
+interface RunCase {
+  readonly name: string;
+  readonly modality?: Task;
+  readonly num_inference_steps: number;
+  readonly timestep_spacing: TimestepSpacing;
+  readonly noise: "gaussian" | "zeros";
+  readonly image: string;
+  readonly timesteps: readonly number[];
+  readonly scheduler?: Readonly<Record<string, unknown>>;
+}
+const { runs } = JSON.parse(readFileSync(join(dir, "cases.json"), "utf8")) as { runs: RunCase[] };
+const casesNamed = (pattern: RegExp): RunCase[] => runs.filter(({ name }) => pattern.test(name));
+
+/** rms(difference) / rms(expected), and the largest absolute difference. */
+function distance(actual: Float32Array, expected: Float32Array): { rmsRel: number; maxAbs: number } {
+  assert.equal(actual.length, expected.length);
+  let [squares, norm, maxAbs] = [0, 0, 0];
+  expected.forEach((value, i) => {
+    const difference = Math.abs(actual[i] - value);
+    assert.ok(Number.isFinite(difference));
+    squares += difference ** 2;
+    norm += value ** 2;
+    maxAbs = Math.max(maxAbs, difference);
+  });
+  return { rmsRel: norm === 0 ? squares : Math.sqrt(squares / norm), maxAbs };
+}
+
+function assertLatent(actual: Tensor, expected: Tensor, what: string): void {
+  assert.equal(actual.dims.join(), expected.dims.slice(-4).join(), what);
+  const { rmsRel } = distance(actual.data, expected.data);
+  assert.ok(rmsRel < 5e-5, `${what}: rms_rel ${rmsRel}`);
+}
+
+function assertMap(actual: FloatMap, expected: Tensor, task: Task, what: string): void {
+  const planar = tensorFromMap(actual);
+  assert.equal(planar.dims.join(), expected.dims.slice(-4).join(), what);
+  const { rmsRel, maxAbs } = distance(planar.data, expected.data);
+  if (task === "depth") assert.ok(maxAbs < 1e-4, `${what}: max_abs ${maxAbs}`);
+  else assert.ok(rmsRel < 1e-4, `${what}: rms_rel ${rmsRel}`);
+}
+
+/** Row k of a tensor whose first axis counts steps. */
+function atStep({ dims, data }: Tensor, k: number): Tensor {
+  const length = data.length / dims[0];
+  return { dims: dims.slice(1), data: data.slice(k * length, (k + 1) * length) };
+}
+
+describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", function () {
+  this.timeout(30_000);
+  const store = new NetworkStore();
+  const expected = new Map<string, Tensor>();
+  before(async () => {
+    const file = await openSafetensors(join(dir, "io.safetensors"));
+    for (const name of file.tensors.keys()) expected.set(name, await readTensor(file, name));
+  });
+  after(() => store.clear());
+
+  function stored(name: string): Tensor {
+    const tensor = expected.get(name);
+    assert.ok(tensor, `no reference tensor ${name}`);
+    return tensor;
+  }
+  function imageOf(name: string): RgbImage {
+    const { dims, data } = stored(name);
+    return { width: dims[1], height: dims[0], data: Uint8Array.from(data) };
+  }
+  async function load(task: Task, settings: RunSettings): Promise<Estimator> {
+    const request = { runId: "reference", modelDir: dir, task, settings };
+    return (await loadModel(request, "cpu", store, new FileHashes(), new AbortController().signal)).estimator;
+  }
+  const settingsOf = (run: Pick<RunCase, "num_inference_steps" | "timestep_spacing">, noise: NoiseChoice): RunSettings => ({
+    steps: run.num_inference_steps, spacing: run.timestep_spacing, ensembleSize: 1, noise, seed: 0, processingResolution: 0,
+  });
+
+  it("encodes the image, sides that are no multiples of 8 included", async () => {
+    const { encoder, scalingFactor } = await load("depth", settingsOf(runs[0], { kind: "zeros" }));
+    for (const [image, latent] of [["image", "rgb_latent"], ["image_odd", "rgb_latent.image_odd"]]) {
+      assertLatent(await encode(encoder, encoderInput(imageOf(image)), scalingFactor), stored(latent), latent);
+    }
+  });
+
+  it("makes the empty prompt with the checkpoint's own tokenizer and text encoder", async () => {
+    const { emptyPrompt } = await describeModel(dir);
+    const { embedding } = await emptyPromptEmbedding(emptyPrompt, "cpu", store);
+    const { dims, data } = stored("empty_text_embed");
+    assert.deepEqual(embedding.dims, dims);
+    const { maxAbs } = distance(embedding.data, data);
+    assert.ok(maxAbs < 2e-5, `max_abs ${maxAbs}`);
+  });
+
+  for (const run of casesNamed(/^(depth|normals)-/)) {
+    describe(run.name, () => {
+      const task = run.modality as Task;
+      let estimator: Estimator;
+      let prediction: Prediction;
+      const steps: ObservedStep[] = [];
+      const named = (what: string): Tensor => stored(`${run.name}.${what}`);
+      const lastLatents = (): DenoisingStep => steps[steps.length - 1].latents;
+
+      before(async () => {
+        const settings = settingsOf(run, run.noise === "zeros" ? { kind: "zeros" } : { kind: "file", path: "reference" });
+        estimator = await load(task, settings);
+        const observer = { unitDone: async () => undefined, stepDone: async (step: ObservedStep) => void steps.push(step) };
+        prediction = await predict(imageOf(run.image), estimator, settings, { encodedImages: new Map(), fileNoise: named("init_noise"), stepMaps: true, observer });
+      });
+
+      it("runs the same timesteps from the same noise", () => {
+        assert.deepEqual(prediction.timesteps, run.timesteps);
+        assertLatent(prediction.initialNoise, named("init_noise"), "init_noise");
+      });
+
+      it("has the same latents and map after every step", () => {
+        assert.equal(steps.length, run.num_inference_steps);
+        steps.forEach(({ latents, map }, k) => {
+          assertLatent(latents.modelOutput, atStep(named("model_output"), k), `model_output ${k}`);
+          assertLatent(latents.prevSample, atStep(named("prev_sample"), k), `prev_sample ${k}`);
+          assertLatent(latents.predOriginalSample, atStep(named("pred_original_sample"), k), `pred_original_sample ${k}`);
+          assert.ok(map, `no map for step ${k}`);
+          assertMap(map, atStep(named(`${task}_per_step`), k), task, `map ${k}`);
+        });
+      });
+
+      it("gives the same map, from the last predicted original or the last sample", async () => {
+        assertMap(prediction.map, named("output"), task, "output");
+        const fromSample = await decode(estimator.decoder, lastLatents().prevSample, estimator.scalingFactor, task);
+        assertMap(fromSample, named("output_from_last_prev_sample"), task, "output_from_last_prev_sample");
+        if (task === "depth") assertMap(minMaxNormalized(prediction.map), named("output_minmax"), task, "output_minmax");
+      });
+
+      it("decodes the same values before clipping and normalising", async () => {
+        const { image } = await estimator.decoder.run({ latent: decoderInput(lastLatents().predOriginalSample, estimator.scalingFactor) });
+        const plane = image.data.length / 3;
+        const raw = task === "normals" ? image.data : Float32Array.from({ length: plane }, (_, p) => (image.data[p] + image.data[plane + p] + image.data[2 * plane + p]) / 3);
+        const { rmsRel } = distance(raw, named("decoded_raw").data);
+        assert.ok(rmsRel < 5e-5, `rms_rel ${rmsRel}`);
+      });
+
+      if (run.num_inference_steps > 1) {
+        it("has the same pixel-wise standard deviation over the steps, unaligned", () => {
+          const statistics = new PixelStatistics(prediction.map.data.length);
+          for (const { map } of steps) statistics.add((map as FloatMap).data);
+          for (const divisor of ["population", "sample"] satisfies Divisor[]) {
+            const map: FloatMap = { ...prediction.map, data: statistics.standardDeviation(divisor) };
+            assertMap(map, named(`std_over_steps_${divisor}`), task, divisor);
+          }
+          assert.equal(prediction.stdOverSteps?.data.length, prediction.map.width * prediction.map.height);
+        });
+      } else {
+        it("has no standard deviation over one step", () => assert.equal(prediction.stdOverSteps, undefined));
+      }
+    });
+  }
+
+  // diffusers pads to a multiple of 8, takes the last sample, and cuts the padding off.
+  for (const run of casesNamed(/^diffusers-/)) {
+    for (const task of ["depth", "normals"] satisfies Task[]) {
+      it(`${run.name}: ${task} as diffusers' own pipeline`, async () => {
+        const settings = settingsOf(run, { kind: "zeros" });
+        const { encoder, decoder, denoiser, scheduler, scalingFactor } = await load(task, settings);
+        const image = imageOf(run.image);
+        const size = paddedSize(image, 8);
+        const padded = encoderInput({ ...size, data: padEdge(Float32Array.from(image.data), image, 3, size) });
+        const imageLatent = await encode(encoder, padded, scalingFactor);
+        let last: DenoisingStep | undefined;
+        const schedule = scheduleOf(scheduler, settings);
+        for await (const step of denoise(denoiser, imageLatent, stored(`${run.name}.init_noise`), { scheduler, schedule })) last = step;
+        assert.ok(last);
+        // Both tasks share one set of weights and one noise here, and the stored latent is of both.
+        assertLatent(last.prevSample, stored(`${run.name}.final_latent`), "final_latent");
+        const { image: decoded } = await decoder.run({ latent: decoderInput(last.prevSample, scalingFactor) });
+        const map = task === "depth" ? await decode(decoder, last.prevSample, scalingFactor, task) : normalized(mapFromTensor(decoded), "diffusers");
+        assertMap(cropMap(map, image), stored(`${run.name}.${task}`), task, task);
+      });
+    }
+  }
+
+  for (const run of casesNamed(/^lcm-/)) {
+    it(`${run.name}: the loop of the LCM scheduler`, async () => {
+      const { encoder, decoder, denoiser, scalingFactor } = await load("depth", settingsOf({ num_inference_steps: 1, timestep_spacing: "leading" }, { kind: "zeros" }));
+      const scheduler = parseSchedulerConfig({ _class_name: "LCMScheduler", ...run.scheduler });
+      const schedule = scheduleOf(scheduler, { steps: run.num_inference_steps, spacing: "leading" });
+      assert.deepEqual(schedule.map(({ t }) => t), run.timesteps);
+      const imageLatent = await encode(encoder, encoderInput(imageOf("image")), scalingFactor);
+      const stepNoise = (index: number): Float32Array => atStep(stored(`${run.name}.injected_noise`), index).data;
+      let last: DenoisingStep | undefined;
+      for await (const step of denoise(denoiser, imageLatent, stored(`${run.name}.init_noise`), { scheduler, schedule, stepNoise })) {
+        assertLatent(step.prevSample, atStep(stored(`${run.name}.prev_sample`), step.index), `prev_sample ${step.index}`);
+        assertLatent(step.predOriginalSample, atStep(stored(`${run.name}.denoised`), step.index), `denoised ${step.index}`);
+        last = step;
+      }
+      assert.ok(last);
+      assertMap(await decode(decoder, last.prevSample, scalingFactor, "depth"), stored(`${run.name}.output`), "depth", "output");
+    });
+  }
+});
