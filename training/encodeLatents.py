@@ -57,11 +57,12 @@ def main(config):
         path = os.path.join(folder, f"{copy['name']}-{rank}.npz")
         if os.path.exists(path):
             continue
-        arrays = encode_copy(config, copy, scenes, indices, device, dtype)
+        chosen = indices[:copy.get("limit", scenes.count) // world]
+        arrays = encode_copy(config, copy, scenes, chosen, device, dtype)
         with open(path + ".part", "wb") as file:
             np.savez(file, **arrays)
         os.replace(path + ".part", path)
-        print(f"{copy['name']}: {len(indices)} of {scenes.count} scenes encoded by process {rank}", flush=True)
+        print(f"{copy['name']}: {len(chosen)} of {scenes.count} scenes encoded by process {rank}", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import sys
 
 import torch
 
+from modelCards import write_card
 from run import Config, load_ema
 from tensorFile import write_tensors
 from unet import UNet
@@ -82,6 +83,11 @@ def trained(config, stage, network, allow_random):
     return checkpoint
 
 
+def parameters(weights):
+    """In millions."""
+    return sum(tensor.numel() for tensor in weights.values()) / 1e6
+
+
 def main(config, allow_random):
     torch.manual_seed(0)
     unet_network, vae_network = config["unet"]["network"], config["vae"]["network"]
@@ -98,6 +104,8 @@ def main(config, allow_random):
         write_json(os.path.join(folder, "model_index.json"), model_index(task, e2e, 1 if e2e else 10))
         embedding = unet["contexts"][0 if task == "depth" else 1][None].float()
         write_tensors(os.path.join(folder, "empty_prompt.safetensors"), {"empty_text_embed": embedding})
+        if not allow_random:
+            write_card(config, name, task, e2e, parameters(unet["weights"]), parameters(vae["weights"]))
 
 
 if __name__ == "__main__":

@@ -32,11 +32,16 @@ class Config(dict):
         return os.path.join(self.cache, "checkpoints", stage + ".pt")
 
 
+def load_state(config, stage):
+    """A stage's last checkpoint."""
+    return torch.load(config.checkpoint(stage), map_location="cpu")
+
+
 def load_ema(config, stage):
     """{"weights", "contexts", "scaling_factor", ...} of a stage's last checkpoint, or None."""
     if not os.path.exists(config.checkpoint(stage)):
         return None
-    state = torch.load(config.checkpoint(stage), map_location="cpu")
+    state = load_state(config, stage)
     return {"weights": state["ema"], **state["extras"]}
 
 
@@ -111,7 +116,7 @@ class Trainer:
         self.state = {"masters": self.weights.float()}
         self.state.update(ema=self.state["masters"].clone(), first=torch.zeros_like(self.state["masters"]),
                           second=torch.zeros_like(self.state["masters"]))
-        self.iteration, self.started, self.rows = 0, None, []
+        self.iteration, self.samples, self.started, self.rows = 0, 0, None, []
 
     def resume(self):
         path = self.config.checkpoint(self.stage)
@@ -121,7 +126,7 @@ class Trainer:
                 for target, source in zip(shaped_views(tensor, self.shapes), saved[name].values()):
                     target.copy_(source)
             self.weights.copy_(self.state["masters"])
-            self.iteration, self.rows = saved["iteration"], saved["rows"]
+            self.iteration, self.rows, self.samples = saved["iteration"], saved["rows"], saved.get("samples", 0)
         return self.iteration
 
     @torch.no_grad()
@@ -136,6 +141,7 @@ class Trainer:
         if math.isfinite(norm):
             self._update(grads, min(1, s["clip"] / max(norm, 1e-12)), rate, decay)
         self.iteration += 1
+        self.samples += batch * int(os.environ["WORLD_SIZE"])
         self._report(losses, batch * int(os.environ["WORLD_SIZE"]), rate, norm)
 
     def _update(self, grads, factor, rate, decay):
@@ -168,7 +174,7 @@ class Trainer:
             text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
             print(f"{self.stage} {self.iteration}/{self.settings['iterations']}  {text}  grad {norm:.2f}  lr {rate:.1e}  "
                   f"{batch / max(each, 1e-9):.1f} samples/s  {left / 60:.1f} min left", flush=True)
-            self.rows.append({"iteration": self.iteration, **{k: round(v, 5) for k, v in means.items()}})
+            self.rows.append({"iteration": self.iteration, "samples": self.samples, **{k: round(v, 5) for k, v in means.items()}})
             self.sums, self.count = {}, 0
         if self.iteration % self.settings["save_every"] == 0 or self.iteration == self.settings["iterations"]:
             self.save()
@@ -186,7 +192,7 @@ class Trainer:
             return
         path = self.config.checkpoint(self.stage)
         state = {**{name: self.named(name) for name in self.state}, "rows": self.rows, "iteration": self.iteration,
-                 "extras": self.extras}
+                 "samples": self.samples, "extras": self.extras}
         torch.save(state, path + ".part")
         os.replace(path + ".part", path)
         if self.rows:

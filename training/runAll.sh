@@ -24,11 +24,12 @@ parallel() {
 
 parallel trainVae.py "$config"
 parallel encodeLatents.py "$config"
-parallel trainDiffusion.py "$config"
+parallel trainDiffusion.py "$config" diffusion
+parallel trainDiffusion.py "$config" oneStep
 # One task per process: two independent runs side by side.
 "$python" trainE2e.py "$config" depth & depth=$!
 "$python" trainE2e.py "$config" normals & normals=$!
 wait $depth
 wait $normals
+OMP_NUM_THREADS=$processes "$python" evaluate.py "$config"
 "$python" exportModels.py "$config"
-"$python" evaluate.py "$config"

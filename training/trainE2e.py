@@ -1,4 +1,4 @@
-"""Stage 4: end-to-end fine-tuning of one task from the diffusion UNet: trainE2e.py CONFIG depth|normals.
+"""Stage 5: end-to-end fine-tuning of one task from the oneStep UNet: trainE2e.py CONFIG depth|normals.
 
 t = T, zeros for noise: z_T = 0, so z_0 = -sqrt(1 - abar_T) v; the loss is on the map that the frozen decoder makes of it.
 """
@@ -51,13 +51,13 @@ def main(config, task):
     settings = config["e2e"]
     settings["iterations"] = sum(phase["iterations"] for phase in settings["phases"])
     device, dtype, rank, world = start(config["seed"])
-    diffusion = load_ema(config, "diffusion")
+    origin = load_ema(config, settings["start"])
     model = UNet(config["unet"]["network"])
-    model.load_state_dict(diffusion["weights"])
+    model.load_state_dict(origin["weights"])
     model = model.to(device, dtype, memory_format=torch.channels_last)
-    trainer = Trainer(config, f"e2e-{task}", model, settings, {"contexts": diffusion["contexts"]})
+    trainer = Trainer(config, f"e2e-{task}", model, settings, {"contexts": origin["contexts"]})
     vae, scale = load_vae(config, device, dtype)
-    schedule, context = Schedule(**config["schedule"]), diffusion["contexts"][TASKS.index(task)]
+    schedule, context = Schedule(**config["schedule"]), origin["contexts"][TASKS.index(task)]
     predict = lambda unet, rgb: predict_map(unet, vae, scale, schedule, rgb, context)
     scenes = Scenes(config.cache + "/scenes/train", (task, "mask"))
     trainer.resume()

@@ -1,0 +1,86 @@
+"""The README.md of every model folder: YAML front matter, origin, figures of evaluate.py, limits."""
+
+import json
+import os
+
+from run import load_state
+
+TITLES = {"plumbline-depth": "Plumbline depth (diffusion)", "plumbline-normals": "Plumbline surface normals (diffusion)",
+          "plumbline-e2e-depth": "Plumbline depth (end-to-end, one step)",
+          "plumbline-e2e-normals": "Plumbline surface normals (end-to-end, one step)"}
+
+CARD = """---
+license: apache-2.0
+library_name: diffusers
+pipeline_tag: {tag}
+tags: [{tag}, marigold, plumbline]
+---
+
+# {title}
+
+A small estimator trained from nothing on rendered scenes, made so that Plumbline shows a result within a minute of being
+installed and without a download. It follows the protocol of *Fine-Tuning Image-Conditional Diffusion Models is Easier than
+You Think* (Martin Garcia et al., WACV 2025) at about a hundredth of the size of the models of that paper.
+
+**Output.** {output}
+
+**How it works.** {method}
+
+**Trained on** {scenes} procedurally rendered scenes (rooms, table-tops and portraits, outdoor; `training/renderer`) of
+192 x 144 pixels. No photograph, no pretrained weight and no data of others went into it. {seen}
+
+**Network.** UNet of {parameters:.1f} M parameters in the layout of Stable Diffusion 2, an autoencoder of factor 4 with
+{vae_parameters:.2f} M parameters (`../shared/vae`), a constant two-token context in place of a text encoder
+(`empty_prompt.safetensors`). Best at about 192 x 144 pixels: larger images are scaled down, and fine detail is lost.
+
+## Figures
+On the held-out set ({heldout}; textures and layouts never seen in training), {measure}:
+
+{table}
+
+## On real photographs
+It has only ever seen rendered scenes. On photographs of rooms, floors and objects on a table the rough layout is often
+plausible; often it is not: people, animals, plants, mirrors, glass, text, close-ups and distant landscapes are misread, and
+nothing in the output says so. The figures above hold for rendered scenes only and must not be expected on photographs.
+For work, use a full-size checkpoint (Marigold, E2E-FT).
+
+**Do not use it** for measuring, for navigation or robotics, for anything that concerns safety, or to judge what Marigold or
+the paper's models can do. Depth has no unit: its scale and shift are unknown.
+"""
+
+OUTPUTS = {"depth": "Affine-invariant depth in [0, 1]: 0 near, 1 far, planar (z), scale and shift unknown. Sky is far.",
+           "normals": "Unit normals in the camera frame x right, y up, z toward the viewer (RUB). Sky is (0, 0, 1)."}
+METHODS = {True: "One step: t = 999, zeros in place of noise, no randomness. Fine-tuned from the diffusion model through the "
+                 "frozen decoder on the paper's {equation}.",
+           False: "Diffusion: v-prediction, DDIM, trailing time steps. One network serves depth and normals, told apart by "
+                  "the context. Steps beyond the first sharpen more than they correct; `leading` with one step is noise."}
+EQUATIONS = {"depth": "affine-invariant loss (Eq. 1)", "normals": "angular loss (Eq. 2)"}
+COLUMNS = {"depth": (("absrel", "AbsRel %"), ("delta1", "delta1 %")),
+           "normals": (("meanAngle", "mean angle (degrees)"), ("pct11_25", "below 11.25 degrees %"))}
+MEASURES = {"depth": "depth aligned by least squares, sky masked, per image and then averaged",
+            "normals": "sky masked, per image and then averaged"}
+
+
+def figures_table(task, figures):
+    """A Markdown table of the rows of heldout.json that hold this task's figures."""
+    keys, heads = zip(*COLUMNS[task])
+    rows = [f"| {name} | " + " | ".join(f"{row[key]:.1f}" for key in keys) + " |"
+            for name, row in figures.items() if keys[0] in row]
+    return "\n".join([f"| | {' | '.join(heads)} |", "|---" * (len(keys) + 1) + "|", *rows])
+
+
+def write_card(config, name, task, e2e, parameters, vae_parameters):
+    with open(os.path.join(config.logs, "heldout.json")) as file:
+        figures = json.load(file)
+    with open(os.path.join(config.heldout, "index.json")) as file:
+        heldout = len(json.load(file)["scenes"])
+    samples = lambda stage: f"{load_state(config, stage).get('samples', 0):,}"
+    seen = f"Samples seen: autoencoder {samples('vae')} crops, diffusion {samples('diffusion')} (both tasks)"
+    seen += f", end-to-end {samples('e2e-' + task)}." if e2e else "."
+    card = CARD.format(title=TITLES[name], tag="depth-estimation" if task == "depth" else "image-to-image",
+                       output=OUTPUTS[task], method=METHODS[e2e].format(equation=EQUATIONS[task]), seen=seen,
+                       scenes=f"{load_state(config, 'diffusion')['extras'].get('scenes', 0):,}", parameters=parameters,
+                       vae_parameters=vae_parameters, heldout=f"{heldout} rendered scenes", measure=MEASURES[task],
+                       table=figures_table(task, figures))
+    with open(os.path.join(config.models, name, "README.md"), "w") as file:
+        file.write(card)
