@@ -77,12 +77,14 @@ export function combineDepth(members: readonly FloatMap[], { scales, shifts }: E
   const prediction = new Float32Array(members[0].data.length);
   const uncertainty = new Float32Array(prediction.length);
   const values = new Float64Array(count);
+  const deviations = new Float64Array(count);
   let low = Infinity;
   let high = -Infinity;
   for (let p = 0; p < prediction.length; p++) {
     for (let e = 0; e < count; e++) values[e] = scales[e] * members[e].data[p] + shifts[e];
     const centre = options.reduction === "mean" ? mean(values) : lowerMedian(values);
-    uncertainty[p] = options.reduction === "mean" ? sampleDeviation(values, centre) : lowerMedian(values.map((v) => Math.abs(v - centre)));
+    for (let e = 0; e < count; e++) deviations[e] = Math.abs(values[e] - centre);
+    uncertainty[p] = options.reduction === "mean" ? sampleDeviation(deviations) : lowerMedian(deviations);
     prediction[p] = centre;
     low = Math.min(low, centre);
     high = Math.max(high, centre);
@@ -222,11 +224,11 @@ function mean(values: ArrayLike<number>): number {
   return sum / values.length;
 }
 
-/** Sample standard deviation; 0 for a single value, where torch gives NaN. */
-function sampleDeviation(values: Float64Array, centre: number): number {
+/** Sample standard deviation from the distances to the mean; 0 for a single value, where torch gives NaN. */
+function sampleDeviation(deviations: Float64Array): number {
   let squares = 0;
-  for (const value of values) squares += (value - centre) ** 2;
-  return values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0;
+  for (let e = 0; e < deviations.length; e++) squares += deviations[e] * deviations[e];
+  return deviations.length > 1 ? Math.sqrt(squares / (deviations.length - 1)) : 0;
 }
 
 /** torch.median: the lower of the middle two for an even count. Sorts `values` in place (few of them: by insertion). */

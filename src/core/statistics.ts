@@ -50,7 +50,9 @@ export class PixelStatistics {
   /** 0 for a single map with divisor `population`; NaN where the divisor is 0. */
   standardDeviation(divisor: Divisor): Float32Array {
     const n = divisor === "population" ? this.#count : this.#count - 1;
-    return Float32Array.from(this.#squares, (squares) => (n > 0 ? Math.sqrt(squares / n) : NaN));
+    const out = new Float32Array(this.length);
+    for (let p = 0; p < this.length; p++) out[p] = n > 0 ? Math.sqrt(this.#squares[p] / n) : NaN;
+    return out;
   }
 }
 
@@ -138,7 +140,9 @@ export class DirectionStatistics {
 
   /** arccos(|R| / S), one angle in radians per pixel; NaN before the first map. */
   angularDeviation(): Float32Array {
-    return Float32Array.from({ length: this.length / 3 }, (_, p) => Math.acos(Math.min(1, this.#resultantNorm(3 * p) / this.#count)));
+    const out = new Float32Array(this.length / 3);
+    for (let p = 0; p < out.length; p++) out[p] = Math.acos(Math.min(1, this.#resultantNorm(3 * p) / this.#count));
+    return out;
   }
 
   #resultantNorm(i: number): number {
@@ -154,7 +158,10 @@ export class DirectionStatistics {
 export function percentiles(values: Float32Array, ranks: readonly number[]): number[] {
   const bad = ranks.find((rank) => !(rank >= 0 && rank <= 100));
   if (bad !== undefined) throw unexpected("bad-argument", "percentile", "a number from 0 to 100", bad);
-  const sorted = values.filter(Number.isFinite).sort();
+  const finite = new Float32Array(values.length);
+  let count = 0;
+  for (const value of values) if (Number.isFinite(value)) finite[count++] = value;
+  const sorted = finite.subarray(0, count).sort();
   return ranks.map((rank) => {
     if (sorted.length === 0) return NaN;
     const position = (rank / 100) * (sorted.length - 1);
