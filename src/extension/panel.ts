@@ -5,7 +5,6 @@ import type { Device } from "../core/settings";
 import type { EngineClient } from "../inference/client";
 import type { PredictEvent } from "../protocol/inference";
 import { panelStateVersion, type ExportRequest, type FromWebview, type PanelState, type ToWebview } from "../protocol/panel";
-import { exportMaps } from "./exporter";
 import { HeldRuns } from "./heldRuns";
 import { messageOf, type Log } from "./log";
 import type { Model } from "./models";
@@ -192,9 +191,11 @@ export class GeometryPanel {
     const maps = requests.map((request) => {
       const result = this.#held.result(request.generation, `${request.rowId}:${request.task}`);
       if (!result) throw new PlumblineError("not-found", `Expected a result of the ${request.task} to export but received none.`, "Run the image again, then export.");
-      return { request, result };
+      const label = this.#state.settings.rows.find((row) => row.rowId === request.rowId)?.label ?? request.rowId;
+      return { request, result, label };
     });
-    const files = await exportMaps(maps);
+    const { exportShown } = await import("./exporter");
+    const files = await exportShown(maps);
     if (files.length > 0) this.#send({ type: "exported", files });
   }
 
