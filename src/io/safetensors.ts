@@ -181,7 +181,7 @@ function checkEntry(path: string, name: string, value: unknown, dataStart: numbe
   const extra = Object.keys(rest)[0];
   if (extra !== undefined) throw damaged(tensorOf(path, name), "only dtype, shape and data_offsets", `"${extra}"`);
   if (!isDtype(dtype)) throw damaged(tensorOf(path, name), `a dtype of ${Object.keys(bitsOf).join(", ")}`, describe(dtype));
-  if (!isCounts(shape)) throw damaged(tensorOf(path, name), "a shape of whole numbers", describe(shape));
+  if (!isCounts(shape) || !Number.isSafeInteger(elementCount(shape))) throw damaged(tensorOf(path, name), "a shape of whole numbers", describe(shape));
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[1] < offsets[0]) {
     throw damaged(tensorOf(path, name), "data_offsets [begin, end] with begin <= end", describe(offsets));
   }
@@ -249,5 +249,5 @@ function isDtype(value: unknown): value is SafetensorsDtype {
 }
 
 function isCounts(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0) && Number.isSafeInteger(elementCount(value));
+  return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
 }
