@@ -143,7 +143,7 @@ function photoTile(row: RowSettings, { view, generation, preview }: Context): Ti
   return {
     ...blank(row, "photo", "RGB"),
     badge: photo ? `${photo.width} × ${photo.height}` : "",
-    kind: exposure === 0 ? "as read" : `exposure ${exposure > 0 ? "+" : ""}${exposure} EV`,
+    kind: exposure === 0 ? "8-bit sRGB, as read" : `8-bit sRGB, exposure ${exposure > 0 ? "+" : ""}${exposure} EV`,
     kindInFull: "The photograph, 8-bit sRGB after orientation",
     waiting: generation?.status === "running" ? "Reading the image" : "",
     busy: generation?.status === "running",
@@ -247,7 +247,7 @@ function variationTile(row: RowSettings, context: Context): TileView {
   return {
     ...base,
     ...heat(difference, context),
-    title: `${name}: difference to ${reference.label}`,
+    title: `${name} vs. ${reference.label}`,
     kind: task === "depth" ? "absolute, after scale and shift" : "angle in radians",
     kindInFull: task === "depth" ? `Absolute difference to “${reference.label}” after the best scale and shift, in its units` : `Angle to the normals of “${reference.label}” in radians`,
   };

@@ -40,7 +40,7 @@ export class Toolbar {
     this.#high = numberField("Upper percentile of the range", 98, limits, (high) => this.#changeRange(this.#range[0], high));
     this.#variation = checkbox("Variation", true, (showStd) => actions.changeView({ showStd }));
     this.#variationOf = dropdown("Variation of", [["depth", "of depth"], ["normals", "of normals"]], "depth", (task) => actions.changeView({ variationOf: task as Task }));
-    this.#frame = dropdown("Frame of normals", [["own", "Frame: as estimated"], ["RUB", "Frame: RUB"], ["LUB", "Frame: LUB"]], "own", (frame) =>
+    this.#frame = dropdown("Frame of normals", [["own", "own frame"], ["RUB", "RUB"], ["LUB", "LUB"]], "own", (frame) =>
       actions.changeView({ normalsFrame: frame === "own" ? undefined : (frame as NormalsFrame) }),
     );
     this.#exposure.addEventListener("input", () => actions.changeView({ exposure: Number(this.#exposure.value) }));
@@ -49,7 +49,8 @@ export class Toolbar {
     this.element.append(
       group("main", this.#run.element, this.#settings.element),
       group("look", field("Colours", this.#colormap.element), field("Range", this.#low.element, el("span", "", "–"), this.#high.element, el("span", "", "%"))),
-      group("look", this.#variation.element, this.#variationOf.element, this.#frame.element),
+      group("look", this.#variation.element, this.#variationOf.element),
+      group("look", field("Normals", this.#frame.element)),
       group("look", field("Exposure", this.#exposure, this.#exposureText)),
       group("end", reset.element, this.#export.element),
     );

@@ -1,0 +1,204 @@
+import { build } from "esbuild";
+import { mkdir, readFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium, type Browser, type Page } from "playwright-core";
+import type { FromWebview, PanelState, ToWebview } from "../../src/protocol/panel";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
+const out = join(root, "out/webview");
+
+export type ThemeName = "darkModern" | "lightModern" | "hcBlack";
+
+export interface StageOptions {
+  readonly theme?: ThemeName;
+  readonly width?: number;
+  readonly height?: number;
+  readonly reducedMotion?: boolean;
+  /** What `getState` returns at the first load. */
+  readonly saved?: PanelState;
+  readonly deviceScaleFactor?: number;
+}
+
+/** The real bundle in a real browser, with a host that is played by the test. */
+export class Stage {
+  private constructor(readonly page: Page, readonly errors: string[]) {}
+
+  static async open(theatre: Theatre, options: StageOptions = {}): Promise<Stage> {
+    const { theme = "darkModern", width = 1200, height = 860, reducedMotion = true, saved, deviceScaleFactor = 1 } = options;
+    const page = await theatre.browser.newPage({ viewport: { width, height }, deviceScaleFactor, reducedMotion: reducedMotion ? "reduce" : "no-preference" });
+    const errors: string[] = [];
+    page.on("pageerror", (error) => errors.push(error.message));
+    page.on("console", (message) => {
+      if (message.type() === "error") errors.push(message.text());
+    });
+    // The loader of these tests wraps functions in a call of its own that the page does not have.
+    await page.addInitScript("globalThis.__name = (value) => value;");
+    await page.addInitScript(fakeHost, saved);
+    await page.goto(`${theatre.address}/?${theme}`);
+    const stage = new Stage(page, errors);
+    await stage.waitForMessage("ready");
+    return stage;
+  }
+
+  /** Sends messages as the extension host would: typed arrays arrive as typed arrays. */
+  async send(...messages: readonly ToWebview[]): Promise<void> {
+    for (const message of messages) await this.page.evaluate((text) => window.plumblineTest.receive(text), encoded(message));
+    await this.settle();
+  }
+
+  /** Two frames: everything that a message changes is on the screen. */
+  async settle(): Promise<void> {
+    await this.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  }
+
+  async sent(): Promise<FromWebview[]> {
+    return this.page.evaluate(() => window.plumblineTest.sent);
+  }
+
+  async sentOf<T extends FromWebview["type"]>(type: T): Promise<Extract<FromWebview, { type: T }>[]> {
+    return (await this.sent()).filter((message): message is Extract<FromWebview, { type: T }> => message.type === type);
+  }
+
+  async waitForMessage(type: FromWebview["type"], count = 1): Promise<void> {
+    await this.page.waitForFunction(([wanted, number]) => window.plumblineTest.sent.filter((message) => message.type === wanted).length >= Number(number), [type, count] as const);
+  }
+
+  /** Uploads to the graphics device so far, by size in pixels. */
+  async uploads(): Promise<number> {
+    return this.page.evaluate(() => window.plumblineTest.uploads);
+  }
+
+  tile(key: string) {
+    return this.page.locator(`.tile[data-key="${key}"]`);
+  }
+
+  /** RGBA of a tile's canvas at an image point (0..1) of the whole canvas. */
+  async pixel(key: string, u: number, v: number): Promise<number[]> {
+    return this.tile(key).locator(".tile-area > canvas").evaluate((canvas, [x, y]) => {
+      const { width, height } = canvas as HTMLCanvasElement;
+      const plane = (canvas as HTMLCanvasElement).getContext("2d");
+      return [...(plane?.getImageData(Math.floor(x * width), Math.floor(y * height), 1, 1).data ?? [])];
+    }, [u, v] as const);
+  }
+
+  /** Moves the pointer to a point (0..1) of a tile's picture. */
+  async point(key: string, u: number, v: number): Promise<void> {
+    const box = await this.tile(key).locator(".tile-area").boundingBox();
+    if (!box) throw new Error(`Tile ${key} is not on the screen.`);
+    await this.page.mouse.move(box.x + u * box.width, box.y + v * box.height);
+    await this.settle();
+  }
+
+  async chip(key: string): Promise<number[]> {
+    const text = await this.tile(key).locator(".chip").textContent();
+    return (text ?? "").split(/\s+/).map(Number);
+  }
+
+  async screenshot(name: string): Promise<void> {
+    const folder = join(root, "out/screenshots");
+    await mkdir(folder, { recursive: true });
+    await this.page.screenshot({ path: join(folder, `${name}.png`) });
+  }
+
+  async close(): Promise<void> {
+    await this.page.close();
+  }
+}
+
+/** A browser and a server for the page, shared by the tests of a file. */
+export class Theatre {
+  private constructor(readonly browser: Browser, private readonly server: Server, readonly address: string) {}
+
+  static async open(): Promise<Theatre> {
+    await build({ entryPoints: { webview: join(root, "webview/main.ts") }, bundle: true, platform: "browser", target: "es2022", format: "iife", outdir: out, logLevel: "error" });
+    const server = createServer((request, response) => {
+      void answer(request.url ?? "/").then(
+        ({ type, body, headers }) => response.writeHead(200, { "Content-Type": type, ...headers }).end(body),
+        (error: unknown) => response.writeHead(404).end(String(error)),
+      );
+    });
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const executablePath = process.env.PLUMBLINE_CHROMIUM ?? "/usr/bin/chromium";
+    const args = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"];
+    return new Theatre(await chromium.launch({ executablePath, args }), server, address);
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+    await new Promise((done) => this.server.close(done));
+  }
+}
+
+/** Stricter than the host's own: of inline styles only the empty element (by its hash) that the controls fill by script. */
+const policy = "default-src 'none'; img-src 'self' data: blob:; font-src 'self'; style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; script-src 'nonce-test'";
+
+async function answer(url: string): Promise<{ type: string; body: string | Buffer; headers?: Record<string, string> }> {
+  const { pathname, search } = new URL(url, "http://localhost");
+  if (pathname === "/favicon.ico") return { type: "image/x-icon", body: "" };
+  if (pathname === "/webview.js") return { type: "text/javascript", body: await readFile(join(out, "webview.js")) };
+  if (pathname === "/webview.css") return { type: "text/css", body: await readFile(join(out, "webview.css")) };
+  const theme = JSON.parse(await readFile(join(root, `test/fixtures/themes/${search.slice(1) || "darkModern"}.json`), "utf8")) as { bodyClass: string; variables: Record<string, string> };
+  if (pathname === "/theme.css") return { type: "text/css", body: `:root { ${Object.entries(theme.variables).map(([name, value]) => `--${name}: ${value};`).join(" ")} }` };
+  if (pathname !== "/") throw new Error(`No ${pathname} here.`);
+  const body = `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Plumbline</title>
+    <link rel="stylesheet" href="theme.css${search}"><link rel="stylesheet" href="webview.css"></head>
+    <body class="${theme.bodyClass}"><script nonce="test" src="webview.js"></script></body></html>`;
+  return { type: "text/html", body, headers: { "Content-Security-Policy": policy } };
+}
+
+/** Message as text; typed arrays as base64 with their class. */
+function encoded(message: ToWebview): string {
+  return JSON.stringify(message, (_key, value: unknown) => {
+    if (!ArrayBuffer.isView(value)) return value;
+    return { typedArray: value.constructor.name, base64: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64") };
+  });
+}
+
+declare global {
+  interface Window {
+    plumblineTest: { sent: FromWebview[]; uploads: number; receive(text: string): void; contexts: WebGL2RenderingContext[] };
+  }
+}
+
+/** Runs in the page before its scripts: VS Code's API, a count of uploads, and the graphics context for loss tests. */
+function fakeHost(saved: PanelState | undefined): void {
+  const key = "plumbline-state";
+  const revive = (_key: string, value: unknown): unknown => {
+    if (typeof value !== "object" || value === null || !("typedArray" in value)) return value;
+    const { typedArray, base64 } = value as unknown as { typedArray: "Float32Array" | "Uint8Array"; base64: string };
+    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    return typedArray === "Float32Array" ? new Float32Array(bytes.buffer) : bytes;
+  };
+  const test: Window["plumblineTest"] = {
+    sent: [],
+    uploads: 0,
+    contexts: [],
+    receive: (text) => void window.dispatchEvent(new MessageEvent("message", { data: JSON.parse(text, revive) })),
+  };
+  window.plumblineTest = test;
+  Object.assign(window, {
+    acquireVsCodeApi: () => ({
+      postMessage: (message: FromWebview) => test.sent.push(structuredClone(message)),
+      getState: () => JSON.parse(sessionStorage.getItem(key) ?? "null") ?? saved,
+      setState: (state: PanelState) => sessionStorage.setItem(key, JSON.stringify(state)),
+    }),
+  });
+  const original = HTMLCanvasElement.prototype.getContext;
+  HTMLCanvasElement.prototype.getContext = function (this: HTMLCanvasElement, ...args: Parameters<typeof original>) {
+    const context = original.apply(this, args);
+    if (context instanceof WebGL2RenderingContext) {
+      test.contexts.push(context);
+      const upload = context.texImage2D.bind(context) as (...values: unknown[]) => void;
+      context.texImage2D = (...values: unknown[]) => {
+        test.uploads++;
+        upload(...values);
+      };
+    }
+    return context;
+  } as typeof original;
+  document.addEventListener("securitypolicyviolation", (event) => console.error(`CSP refused ${event.violatedDirective}: ${event.blockedURI}`));
+}
