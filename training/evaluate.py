@@ -111,8 +111,7 @@ def main(config, stages, folder):
             maps["reconstruction"] = predictor.reconstruction(truth_maps[task])
         if "diffusion" in stages:
             maps.update({name: predictor.diffusion(task, steps, spacing) for name, steps, spacing in ROWS})
-        if "oneStep" in stages:
-            maps["oneStep"] = predictor.e2e(task, "oneStep")
+            maps["diffusion-zeros"] = predictor.e2e(task, "diffusion")
         if "e2e" in stages:
             maps["e2e"] = predictor.e2e(task)
         for name, values in maps.items():
@@ -131,4 +130,4 @@ def main(config, stages, folder):
 
 if __name__ == "__main__":
     option = lambda name, default: sys.argv[sys.argv.index(name) + 1] if name in sys.argv else default
-    main(Config(sys.argv[1]), option("--stages", "vae,diffusion,oneStep,e2e").split(","), option("--pictures", None))
+    main(Config(sys.argv[1]), option("--stages", "vae,diffusion,e2e").split(","), option("--pictures", None))

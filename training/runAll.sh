@@ -24,8 +24,7 @@ parallel() {
 
 parallel trainVae.py "$config"
 parallel encodeLatents.py "$config"
-parallel trainDiffusion.py "$config" diffusion
-parallel trainDiffusion.py "$config" oneStep
+parallel trainDiffusion.py "$config"
 # One task per process: two independent runs side by side.
 "$python" trainE2e.py "$config" depth & depth=$!
 "$python" trainE2e.py "$config" normals & normals=$!

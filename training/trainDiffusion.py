@@ -1,10 +1,7 @@
-"""Stages 3 and 4: one UNet for depth and normals, told apart by its constant context: trainDiffusion.py CONFIG STAGE.
+"""Stage 3: one UNet for depth and normals, told apart by its constant context: trainDiffusion.py CONFIG.
 
-Input [rgb latent, z_t]; target v. Half of each batch is depth, half normals.
-  diffusion  all time steps, annealed multi-resolution noise, squared error
-  oneStep    continues from diffusion with t = T and zeros for z_T, absolute error: the end-to-end setting in latent space.
-             It needs no decoder (four times as many samples a second) and serves both tasks at once; the end-to-end stage
-             starts here.
+Input [rgb latent, z_t]; target v. Half of each batch is depth, half normals. A share of the samples has t = T and zeros for
+z_T, as the end-to-end stage has: in latent space, without the decoder, it sees several times as many samples a second.
 """
 
 import glob
@@ -14,7 +11,7 @@ import sys
 import numpy as np
 import torch
 
-from run import TASKS, Config, Trainer, iteration_generator, load_ema, start
+from run import TASKS, Config, Trainer, iteration_generator, start
 from schedule import Schedule, annealed_pyramid_noise
 from unet import UNet
 
@@ -53,10 +50,15 @@ def phase_of(phases, iteration):
 
 
 def random_timesteps(count, settings, schedule, generator):
-    """T u^exponent, u uniform: more of the noisy end, where the layout is decided; a share is T - 1 itself."""
+    """t [count] = T u^exponent, u uniform (more of the noisy end, where the layout is decided); a share is T - 1 itself.
+
+    Also which samples get zeros for z_T (bool [count, 1, 1, 1]; their t is T - 1).
+    """
     t = (schedule.steps * torch.rand(count, generator=generator) ** settings["t_exponent"]).long()
+    zeros = torch.rand(count, generator=generator) < settings["zeros_share"]
     last = torch.rand(count, generator=generator) < settings["t_last_share"]
-    return torch.where(last, schedule.steps - 1, t.clamp(max=schedule.steps - 1))
+    t = torch.where(zeros | last, schedule.steps - 1, t.clamp(max=schedule.steps - 1))
+    return t, zeros[:, None, None, None]
 
 
 def train_step(trainer, latents, phase, settings, schedule, contexts, device, dtype, generator):
@@ -65,32 +67,26 @@ def train_step(trainer, latents, phase, settings, schedule, contexts, device, dt
     task = torch.arange(batch) % 2
     rgb = drawn[:, :4]
     z0 = torch.where(task[:, None, None, None] == 0, drawn[:, 4:8], drawn[:, 8:12])
-    if settings["zeros"]:
-        t, noise = torch.full((batch,), schedule.steps - 1), torch.zeros_like(z0)
-        z_t = noise
-    else:
-        t = random_timesteps(batch, settings, schedule, generator)
-        noise = annealed_pyramid_noise(z0.shape, t, schedule.steps, generator, settings["noise_strength"])
-        z_t = schedule.noised(z0, noise, t)
-    target = schedule.velocity(z0, noise, t).to(device)
+    t, zeros = random_timesteps(batch, settings, schedule, generator)
+    noise = annealed_pyramid_noise(z0.shape, t, schedule.steps, generator, settings["noise_strength"]) * ~zeros
+    z_t, target = schedule.noised(z0, noise, t) * ~zeros, schedule.velocity(z0, noise, t).to(device)
     sample = torch.cat([rgb, z_t], 1).to(device, dtype).contiguous(memory_format=torch.channels_last)
     difference = trainer.model(sample, t.to(device), contexts[task].to(device, dtype)).float() - target
-    error = (difference.abs() if settings["zeros"] else difference.square()).mean((1, 2, 3))
+    error = difference.square().mean((1, 2, 3))
     error.mean().backward()
-    error = error.detach().cpu()
-    trainer.step({"depth": error[0::2].mean().item(), "normals": error[1::2].mean().item()}, batch)
+    error, zeros = error.detach().cpu(), zeros.flatten()
+    trainer.step({"depth": error[0::2].mean().item(), "normals": error[1::2].mean().item(),
+                  "zeros": error[zeros].mean().item() if zeros.any() else 0.0}, batch)
 
 
-def main(config, stage):
-    settings = config[stage]
+def main(config):
+    settings = config["diffusion"]
     settings["iterations"] = sum(phase["iterations"] for phase in settings["phases"])
     device, dtype, rank, world = start(config["seed"])
     model = UNet(config["unet"]["network"])
-    if settings["zeros"]:
-        model.load_state_dict(load_ema(config, "diffusion")["weights"])
     model = model.to(device, dtype, memory_format=torch.channels_last)
     contexts = task_contexts(config["seed"], config["unet"]["network"]["cross_attention_dim"])
-    trainer = Trainer(config, stage, model, settings, {"contexts": contexts})
+    trainer = Trainer(config, "diffusion", model, settings, {"contexts": contexts})
     schedule = Schedule(**config["schedule"])
     trainer.resume()
     current = None
@@ -104,4 +100,4 @@ def main(config, stage):
 
 
 if __name__ == "__main__":
-    main(Config(sys.argv[1]), sys.argv[2])
+    main(Config(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""Stage 5: end-to-end fine-tuning of one task from the oneStep UNet: trainE2e.py CONFIG depth|normals.
+"""Stage 4: end-to-end fine-tuning of one task from the diffusion UNet: trainE2e.py CONFIG depth|normals.
 
 t = T, zeros for noise: z_T = 0, so z_0 = -sqrt(1 - abar_T) v; the loss is on the map that the frozen decoder makes of it.
 """
@@ -51,7 +51,7 @@ def main(config, task):
     settings = config["e2e"]
     settings["iterations"] = sum(phase["iterations"] for phase in settings["phases"])
     device, dtype, rank, world = start(config["seed"])
-    origin = load_ema(config, settings["start"])
+    origin = load_ema(config, "diffusion")
     model = UNet(config["unet"]["network"])
     model.load_state_dict(origin["weights"])
     model = model.to(device, dtype, memory_format=torch.channels_last)
