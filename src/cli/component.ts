@@ -2,7 +2,7 @@ import { Option, type Command } from "commander";
 import type { DeviceChoice } from "../core/settings";
 import { openSafetensors, readInt64, readTensor, writeSafetensors } from "../io/safetensors";
 import type { ComponentParams } from "../protocol/inference";
-import { withEngine } from "./engine";
+import { report, withEngine } from "./engine";
 import { deviceOption } from "./programOptions";
 
 interface ComponentOptions {
@@ -10,6 +10,7 @@ interface ComponentOptions {
   readonly outputs: string;
   readonly part?: "encoder" | "decoder";
   readonly device: DeviceChoice;
+  readonly json?: true;
 }
 
 /** Declares `plumbline component`. */
@@ -22,6 +23,7 @@ export function addComponent(program: Command): void {
     .requiredOption("--outputs <file>", "where to write what comes out (.safetensors)")
     .addOption(new Option("--part <part>", "which half of a VAE").choices(["encoder", "decoder"]))
     .addOption(deviceOption())
+    .option("--json", "print names and shapes of the outputs as JSON on stdout")
     .addHelpText("after", `
 Tensors in and out:
   UNet         sample, timestep, encoder_hidden_states, class_labels (where there are classes) -> out_sample
@@ -33,11 +35,14 @@ Example:
     .action(runComponent);
 }
 
-async function runComponent(dir: string, { inputs, outputs, part, device }: ComponentOptions): Promise<void> {
+async function runComponent(dir: string, { inputs, outputs, part, device, json }: ComponentOptions): Promise<void> {
   const tensors = await readInputs(inputs);
   await withEngine(async ({ engine, signal }) => {
     const result = await engine.component({ dir, part, inputs: tensors, device }, { signal });
     await writeSafetensors(outputs, result.outputs);
+    const shapes = Object.fromEntries(Object.entries(result.outputs).map(([name, { dims }]) => [name, dims]));
+    if (json) process.stdout.write(`${JSON.stringify({ outputs: shapes })}\n`);
+    else report(`${Object.entries(shapes).map(([name, dims]) => `${name} [${dims.join(", ")}]`).join(", ")} -> ${outputs}`);
   });
 }
 

@@ -8,6 +8,7 @@ import type { FloatMap } from "../core/image";
 import { angleMap, convertFrame } from "../core/normals";
 import type { Task } from "../core/semantics";
 import type { DeviceChoice, RunRequest, TimestepSpacing } from "../core/settings";
+import { displayRange } from "../core/statistics";
 import { writeGrid, type GridCell } from "../io/composite";
 import type { DecodedImage, RunResult } from "../protocol/inference";
 import { duration, installation, predictImage, report, shippedModelsDir, showStatus, withEngine, type Session } from "./engine";
@@ -122,8 +123,8 @@ async function showPhotograph(session: Session, imagePath: string, picturePath: 
 function differenceOf(depth: RunResult, normals: RunResult, multiDepth: RunResult, multiNormals: RunResult): Difference {
   const reference = multiDepth.map.data;
   const aligned = applyScaleShift(depth.map.data, fitScaleShift(depth.map.data, reference));
-  const sorted = reference.slice().sort();
-  const range = sorted[Math.floor(0.98 * (sorted.length - 1))] - sorted[Math.floor(0.02 * (sorted.length - 1))] || 1;
+  const { low, high } = displayRange(reference, 2, 98);
+  const range = high - low;
   const depthMap = { ...depth.map, data: aligned.map((value, i) => (100 * Math.abs(value - reference[i])) / range) };
   return { depthMap, depthPercent: meanOf(depthMap.data), normalsDegrees: (meanOf(angleMap(inFrameOf(normals, multiNormals), multiNormals.map).data) * 180) / Math.PI };
 }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { throwIfCancelled } from "../core/errors";
 import { startEngine, type EngineClient } from "../inference/client";
 import type { PredictEvent, PredictParams, PredictReturn, RunResult } from "../protocol/inference";
 
@@ -21,6 +22,10 @@ export async function withEngine<T>(use: (session: Session) => Promise<T>): Prom
   process.once("SIGTERM", interrupt);
   try {
     return await use({ engine, signal: abort.signal });
+  } catch (error) {
+    // A terminal sends Ctrl+C to the child too: that it died of it is no error of its own.
+    throwIfCancelled(abort.signal);
+    throw error;
   } finally {
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
@@ -41,9 +46,17 @@ export async function predictImage({ engine, signal }: Session, params: PredictP
   return { ...returned, results };
 }
 
-/** Writes one line on stderr: a person at a terminal sees it change, a log gets none. */
+/** Milliseconds between two lines of status where they cannot replace each other. */
+const logInterval = 30_000;
+let lastLogged = performance.now();
+
+/** How far things are, on stderr: a person at a terminal sees one line change, a log gets a line now and then. */
 export function showStatus(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
+  else if (text && performance.now() - lastLogged > logInterval) {
+    lastLogged = performance.now();
+    process.stderr.write(`${text}\n`);
+  }
 }
 
 /** A line on stderr that stays. */
@@ -52,10 +65,14 @@ export function report(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** Shows how far a prediction is, with time left. */
+/** Remarks about the device that were made; each is made once. */
+const remarks = new Set<string>();
+
+/** Shows how far a prediction is, with time left, and why it does not run on the device asked for. */
 export function progressOf(label: string): (event: PredictEvent) => void {
   return (event) => {
-    if (event.type === "device" && event.note !== undefined) report(`${label}: ${event.note}`);
+    if (event.type === "device" && event.note !== undefined && !remarks.has(event.note)) report(event.note);
+    if (event.type === "device" && event.note !== undefined) remarks.add(event.note);
     if (event.type !== "progress") return;
     const left = event.remainingMillis === undefined ? "" : `, ${duration(event.remainingMillis)} left`;
     showStatus(`${label}: ${event.stage} ${Math.round(100 * event.fraction)} %${left}`);

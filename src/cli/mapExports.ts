@@ -2,6 +2,7 @@ import { colorize } from "../core/colormap";
 import type { FloatMap } from "../core/image";
 import { colorFromNormals } from "../core/normals";
 import { depthKindText, normalsFrameText, type Semantics } from "../core/semantics";
+import { displayRange } from "../core/statistics";
 import type { MapExport } from "../io/export";
 import type { RunResult } from "../protocol/inference";
 
@@ -34,16 +35,13 @@ function meaningOf(semantics: Semantics): string {
   return semantics.task === "depth" ? depthKindText[semantics.depthKind] : `unit surface normals, ${semantics.frame}: ${normalsFrameText[semantics.frame]}`;
 }
 
-/** A result in colour: depth in Spectral from its smallest (red) to its largest value (blue), as in the paper; normals as RGB. */
+/** A result in colour: depth in Spectral, from red at its 2nd to blue at its 98th percentile (the paper shows depth so); normals as RGB. */
 export function colourOf({ map, provenance }: RunResult): Uint8Array {
   if (provenance.task === "normals") return colorFromNormals(map);
-  const finite = map.data.filter(Number.isFinite);
-  const range = finite.reduce(({ low, high }, value) => ({ low: Math.min(low, value), high: Math.max(high, value) }), { low: Infinity, high: -Infinity });
-  return colorize(map.data, { colormap: "Spectral", range });
+  return colorize(map.data, { colormap: "Spectral", range: displayRange(map.data, 2, 98) });
 }
 
-/** A deviation or difference in colour: 0 is black, `high` or its 98th percentile is white. */
+/** A deviation or difference in colour: 0 is black, `high` or its 98th percentile is bright. */
 export function colourOfDeviation({ data }: FloatMap, high?: number): Uint8Array {
-  const sorted = data.filter(Number.isFinite).sort();
-  return colorize(data, { colormap: "inferno", range: { low: 0, high: high ?? sorted[Math.floor(0.98 * (sorted.length - 1))] ?? 1 } });
+  return colorize(data, { colormap: "inferno", range: { low: 0, high: high ?? displayRange(data, 2, 98).high } });
 }
