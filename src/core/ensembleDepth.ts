@@ -63,8 +63,8 @@ export function alignMembers(members: readonly FloatMap[], options: DepthEnsembl
   const size = maxEdgeSizeExact(members[0], options.maxResolution);
   const depths = members.map((member) => (large ? resizeMap(member, size, "nearest-exact") : member).data);
   const start = packed(initialParameters(depths, options.alignment), options.alignment);
-  const moments = momentsOf(depths);
-  const objective = (x: Float64Array) => costWithGradient(depths, moments, unpacked(x, depths.length), options);
+  const cost = ensembleCost(depths, options);
+  const objective = (x: Float64Array) => cost(unpacked(x, depths.length));
   // Steps are kept well below the parameters' size (about 1), away from the collapsed minimum.
   const minimum = minimizeBfgs((x) => pick(objective(x), options.alignment), start, options.maxIterations, options.tolerance, 0.05);
   return { parameters: unpacked(minimum.x, depths.length), initialCost: objective(start).value, cost: minimum.value };
@@ -128,27 +128,29 @@ function momentsOf(depths: readonly Float32Array[]): Moments {
   return { first, second };
 }
 
-interface Cost {
+export interface Cost {
   readonly value: number;
   /** Derivatives by s_0..s_E-1, t_0..t_E-1. */
   readonly gradient: Float64Array;
 }
 
-/** The cost of the header at the given parameters. */
-function costWithGradient(depths: readonly Float32Array[], moments: Moments, parameters: EnsembleParameters, options: DepthEnsembleOptions): Cost {
-  const distance = distances(moments, parameters, options.cost);
-  const count = depths.length;
-  const gradient = distance.gradient;
-  const { low, high } = extremes(depths, parameters, options.reduction);
-  const add = (extreme: Extreme, sign: number) => {
-    for (const e of extreme.members) {
-      gradient[e] += (sign * options.regularizerStrength * depths[e][extreme.pixel]) / extreme.members.length;
-      gradient[count + e] += (sign * options.regularizerStrength) / extreme.members.length;
-    }
+/** The cost of the header and its gradient, as a function of the parameters. */
+export function ensembleCost(depths: readonly Float32Array[], options: Pick<DepthEnsembleOptions, "cost" | "reduction" | "regularizerStrength">): (parameters: EnsembleParameters) => Cost {
+  const moments = momentsOf(depths);
+  const strength = options.regularizerStrength;
+  return (parameters) => {
+    const { value, gradient } = distances(moments, parameters, options.cost);
+    const { low, high } = extremes(depths, parameters, options.reduction);
+    const add = ({ pixel, members }: Extreme, weight: number) => {
+      for (const e of members) {
+        gradient[e] += (weight * depths[e][pixel]) / members.length;
+        gradient[depths.length + e] += weight / members.length;
+      }
+    };
+    add(low, strength * Math.sign(low.value));
+    add(high, strength * Math.sign(high.value - 1));
+    return { value: value + strength * (Math.abs(low.value) + Math.abs(1 - high.value)), gradient };
   };
-  add(low, Math.sign(low.value));
-  add(high, Math.sign(high.value - 1));
-  return { value: distance.value + options.regularizerStrength * (Math.abs(low.value) + Math.abs(1 - high.value)), gradient };
 }
 
 /** D and its gradient, from the moments. */

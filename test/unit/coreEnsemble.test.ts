@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { minimizeBfgs } from "../../src/core/bfgs";
-import { alignMembers, combineDepth, defaultDepthEnsemble, ensembleDepth, type DepthEnsembleOptions } from "../../src/core/ensembleDepth";
+import { alignMembers, combineDepth, defaultDepthEnsemble, ensembleCost, ensembleDepth, type DepthEnsembleOptions } from "../../src/core/ensembleDepth";
 import { chooseNormalsMember, ensembleNormals } from "../../src/core/ensembleNormals";
 import { mapFromTensor, tensorFromMap, type FloatMap } from "../../src/core/image";
 import { normalized } from "../../src/core/normals";
+import { gaussian } from "../../src/core/random";
 import type { Tensor } from "../../src/core/tensor";
 import { assertClose, referenceJson, referenceMap, referenceTensors } from "./coreReference";
 
@@ -82,6 +83,31 @@ describe("core/ensemble", () => {
       }
     });
   }
+
+  it("has the gradient of its cost", () => {
+    const depths = Array.from({ length: 4 }, (_, e) => gaussian(60, { seed: 9, member: e }));
+    const at = Float64Array.of(1.1, 0.9, 1.3, 0.8, 0.1, -0.2, 0.05, 0.3);
+    const parameters = (x: Float64Array) => ({ scales: x.slice(0, 4), shifts: x.slice(4) });
+    for (const cost of ["diffusers", "marigold"] as const) {
+      for (const reduction of ["median", "mean"] as const) {
+        const evaluate = ensembleCost(depths, { cost, reduction, regularizerStrength: 0.5 });
+        const numeric = at.map((_, i) => {
+          const shifted = (step: number) => evaluate(parameters(at.map((v, j) => (i === j ? v + step : v)))).value;
+          return (shifted(1e-6) - shifted(-1e-6)) / 2e-6;
+        });
+        assertClose(evaluate(parameters(at)).gradient, numeric, 1e-6, `${cost} ${reduction}`);
+      }
+    }
+  });
+
+  it("does not tell members apart within acos 0.999 of the mean, as the GeoWizard code", () => {
+    const tilted = (degrees: number): FloatMap => {
+      const angle = (degrees * Math.PI) / 180;
+      return { width: 1, height: 1, channels: 3, data: Float32Array.of(Math.sin(angle), 0, Math.cos(angle)) };
+    };
+    assert.equal(chooseNormalsMember([10, 11, 13.5].map(tilted)).member, 0);
+    assert.equal(chooseNormalsMember([10, 21, 33.5].map(tilted)).member, 1);
+  });
 
   it("undoes any scale and shift between members", () => {
     const base: FloatMap = { width: 40, height: 1, channels: 1, data: Float32Array.from({ length: 40 }, (_, i) => Math.sin(i * i) / 2 + 0.5) };

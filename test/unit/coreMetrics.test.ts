@@ -91,6 +91,11 @@ describe("core/metrics", () => {
       });
     }
 
+    it("counts ratios strictly below the thresholds", () => {
+      const { delta1, delta2 } = depthMetrics(Float32Array.of(1.25, 1, 1.5625, 1), Float32Array.of(1, 1.25, 1, 1), [1, 1, 1, 1]);
+      assert.deepEqual([delta1, delta2], [0.25, 0.75]);
+    });
+
     it("averages over images", () => {
       const one = depthMetrics(Float32Array.of(2, 2), Float32Array.of(1, 4), [1, 1]);
       const other = depthMetrics(Float32Array.of(1, 3), Float32Array.of(1, 3), [1, 1]);
@@ -124,6 +129,9 @@ describe("core/metrics", () => {
       const pooled = cases.find((c) => c.name === "pooled");
       assert.ok(pooled);
       assertNormalsMetrics(normalsMetrics(get("pooled.errors").data), pooled.metrics, 1e-3);
+    });
+    it("counts angles strictly below the thresholds", () => {
+      assert.deepEqual(normalsMetrics(Float32Array.of(5, 7.5, 11.25, 22.5)).below, { "5": 0, "7.5": 25, "11.25": 50, "22.5": 75, "30": 100 });
     });
     it("has no numbers without pixels", () => {
       const { mean, median, rmse, below } = normalsMetrics(new Float32Array(0));

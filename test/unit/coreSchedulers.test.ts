@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { TimestepSpacing } from "../../src/core/settings";
 import { parseSchedulerConfig } from "../../src/core/schedulers/config";
-import { addNoise, ddimStep, velocity } from "../../src/core/schedulers/ddim";
+import { addNoise, ddimStep, limitOriginal, velocity } from "../../src/core/schedulers/ddim";
 import { boundaryFactors, lcmStep } from "../../src/core/schedulers/lcm";
 import { alphaBarsOf, betasOf, ddimSchedule, inferenceTimesteps, lcmSchedule } from "../../src/core/schedulers/schedule";
 import type { Tensor } from "../../src/core/tensor";
@@ -71,6 +71,12 @@ describe("core/schedulers", () => {
       const config = ddim({ num_train_timesteps: Number(train), steps_offset: Number(offset), timestep_spacing: spacing });
       assert.deepEqual(inferenceTimesteps(config, Number(steps)), expected, name);
     }
+  });
+
+  it("rounds and truncates trailing timesteps like numpy's arange", () => {
+    // numpy 1.24: 937.4999999999999 for the fourth of 48, and a 62nd value (-1) for 61.
+    assert.deepEqual(inferenceTimesteps(ddim(), 48, "trailing").slice(0, 5), [999, 978, 957, 936, 916]);
+    assert.deepEqual(inferenceTimesteps(ddim(), 61, "trailing").slice(-3), [48, 32, 15]);
   });
 
   it("always gives exactly k falling timesteps within 0..T-1", () => {
@@ -164,6 +170,20 @@ describe("core/schedulers", () => {
       }),
       { seed: 2, numRuns: 50 },
     );
+  });
+
+  it("leaves small samples alone when thresholding, and divides large ones by their quantile", () => {
+    const config = ddim({ thresholding: true, sample_max_value: 3, dynamic_thresholding_ratio: 0.5 });
+    const original = (values: number[]) => limitOriginal(config, Float32Array.from(values));
+    assertClose(original([0.2, -0.4, 0.1]), [0.2, -0.4, 0.1], 1e-7);
+    assertClose(original([2, -8, 1]), [1, -1, 0.5], 1e-7);
+    assertClose(original([9, -30, 6]), [1, -1, 1], 1e-7);
+  });
+
+  it("keeps the sample itself at t = 0 with LCM", () => {
+    const [sample, output] = [Float32Array.of(0.3, -2), Float32Array.of(5, 1)];
+    const step = lcmStep(lcm(), { t: 0, tPrev: 0, alphaBar: 0.9, alphaBarPrev: 0.9 }, sample, output);
+    assertClose(step.denoised, sample, 0);
   });
 
   it("reads the saved configurations, fills in the class's defaults and names what is wrong", () => {
