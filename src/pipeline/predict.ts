@@ -159,16 +159,16 @@ function requireTimestep({ constantTimestep }: Denoiser, schedule: readonly Sche
   throw new PlumblineError("bad-argument", `Expected only timestep ${constantTimestep} for this network but received ${schedule.map(({ t }) => t).join(", ")}.`);
 }
 
-/** Adds up the time of each stage, reports each unit, and looks at the signal after it. */
+/** Adds up the time of each stage, reports each unit, and looks at the signal before it. */
 function workTimer(observer: Observer, signal: AbortSignal | undefined) {
   const millis: Record<WorkStage, number> = { encode: 0, denoise: 0, decode: 0, combine: 0 };
   async function run<T>(stage: WorkStage, work: () => Promise<T>): Promise<T> {
+    throwIfCancelled(signal);
     const start = performance.now();
     const result = await work();
     const elapsed = performance.now() - start;
     millis[stage] += elapsed;
     await observer.unitDone(stage, elapsed);
-    throwIfCancelled(signal);
     return result;
   }
   /** Times what the iterator itself takes, not what is done with its values. */
