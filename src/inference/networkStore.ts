@@ -21,6 +21,8 @@ export interface LoadedNetwork {
 
 interface Held extends LoadedNetwork {
   readonly weightBytes: number;
+  /** Sizes and times of modification of the files when they were read. */
+  readonly version: string;
 }
 
 /** Half of the machine's memory, counting fp16 weights as the fp32 numbers that they become. */
@@ -40,11 +42,11 @@ export class NetworkStore {
     this.inUse.clear();
   }
 
-  /** The network, loaded if it is not held. Throws what `convertComponent` and `createNetwork` throw. */
+  /** The network, loaded if it is not held or if its files have changed since. Throws what `convertComponent` and `createNetwork` throw. */
   async load(request: NetworkRequest): Promise<LoadedNetwork> {
     const key = keyOf(request);
     this.inUse.add(key);
-    const found = this.held.get(key) ?? (await this.create(request));
+    const found = (await this.current(key)) ?? (await this.create(request));
     // A Map keeps the order of insertion: the first key is the one used longest ago.
     this.held.delete(key);
     this.held.set(key, found);
@@ -58,11 +60,20 @@ export class NetworkStore {
     for (const { network } of networks) await network.release();
   }
 
+  private async current(key: string): Promise<Held | undefined> {
+    const found = this.held.get(key);
+    if (!found || found.version === (await versionOf(found.files))) return found;
+    this.held.delete(key);
+    await found.network.release();
+    return undefined;
+  }
+
   private async create({ dir, options, device }: NetworkRequest): Promise<Held> {
     const graph = await convertComponent(dir, options);
     const weightBytes = await weightBytesOf(graph.files);
     await this.makeRoom(weightBytes);
-    return { network: await createNetwork(graph, { device }), files: graph.files, weightBytes };
+    const version = await versionOf(graph.files);
+    return { network: await createNetwork(graph, { device }), files: graph.files, weightBytes, version };
   }
 
   private async makeRoom(weightBytes: number): Promise<void> {
@@ -81,6 +92,11 @@ export class NetworkStore {
 function keyOf({ dir, options, device }: NetworkRequest): string {
   const { part, timestep, encoderHiddenStates } = options;
   return JSON.stringify([dir, device, part, timestep, encoderHiddenStates && Array.from(encoderHiddenStates.data)]);
+}
+
+async function versionOf(files: readonly string[]): Promise<string> {
+  const stats = await Promise.all(files.map((file) => stat(file)));
+  return stats.map(({ size, mtimeMs }) => `${size} ${mtimeMs}`).join();
 }
 
 async function weightBytesOf(files: readonly string[]): Promise<number> {
