@@ -85,8 +85,9 @@ class Predictor:
 
 
 def grey_or_colour(maps, task):
-    """uint8 [H, W, 3] for a picture: depth far = bright, or normals as colours."""
-    picture = maps.mean(0, keepdim=True).expand(3, -1, -1) if task == "depth" else torch.nn.functional.normalize(maps, dim=0)
+    """uint8 [H, W, 3] for a picture: the image, depth with far = bright, or normals as colours."""
+    picture = {"rgb": lambda: maps, "depth": lambda: maps.mean(0, keepdim=True).expand(3, -1, -1),
+               "normals": lambda: torch.nn.functional.normalize(maps, dim=0)}[task]()
     return ((picture.clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 0).numpy()
 
 
