@@ -1,4 +1,4 @@
-import { alignDepth, applyScaleShift, fitScaleShift, type ScaleShift } from "./alignment";
+import { alignDepth, type ScaleShift } from "./alignment";
 import { unexpected } from "./errors";
 import { angleBetween } from "./normals";
 
@@ -71,11 +71,11 @@ export function evaluateDepth(prediction: Float32Array, truth: Float32Array, mas
 function alignedDepth(prediction: Float32Array, truth: Float32Array, mask: ArrayLike<number>, width: number, how: DepthEvaluation): Partial<ScaleShift> & { depth: Float32Array } {
   if (how.alignment === "none") return { depth: prediction };
   const factor = (how.alignmentMaxResolution ?? Infinity) / Math.max(width, truth.length / width);
-  if (factor >= 1 || how.alignment === "disparity") return alignDepth(how.alignment, prediction, truth, mask);
+  if (factor >= 1) return alignDepth(how.alignment, prediction, truth, mask);
   const chosen = new Uint8Array(width);
   for (let x = 0; x < Math.floor(width * factor); x++) chosen[Math.min(width - 1, Math.floor(Math.fround(x * Math.fround(1 / factor))))] = 1;
-  const fit = fitScaleShift(prediction, truth, Uint8Array.from(prediction, (_, i) => (mask[i] ? chosen[i % width] : 0)));
-  return { ...fit, depth: applyScaleShift(prediction, fit) };
+  const some = new Uint8Array(mask.length).map((_, i) => (mask[i] ? chosen[i % width] : 0));
+  return alignDepth(how.alignment, prediction, truth, some);
 }
 
 /** Errors of a depth map in metres, without alignment or clipping. */
