@@ -21,7 +21,7 @@ const tiers = {
 
 function mocha(folder) {
   const files = readdirSync(join(root, folder)).filter((name) => name.endsWith(".test.ts")).sort();
-  const args = [bin("mocha/bin/mocha.js"), "--import", "tsx", "--forbid-only", "--forbid-pending", "--timeout", "60000", "--reporter-option", "maxDiffSize=2000"];
+  const args = [bin("mocha/bin/mocha.js"), "--import=tsx", "--forbid-only", "--forbid-pending", "--timeout", "60000", "--reporter-option", "maxDiffSize=2000"];
   return { name: folder, files, args: [...args, ...files.map((name) => join(folder, name))] };
 }
 
