@@ -94,9 +94,10 @@ function keyOf({ dir, options, device }: NetworkRequest): string {
   return JSON.stringify([dir, device, part, timestep, encoderHiddenStates && Array.from(encoderHiddenStates.data)]);
 }
 
+/** A file that has gone counts as changed: reading it again says so. */
 async function versionOf(files: readonly string[]): Promise<string> {
-  const stats = await Promise.all(files.map((file) => stat(file)));
-  return stats.map(({ size, mtimeMs }) => `${size} ${mtimeMs}`).join();
+  const versions = await Promise.all(files.map((file) => stat(file).then(({ size, mtimeMs }) => `${size} ${mtimeMs}`, () => "missing")));
+  return versions.join();
 }
 
 async function weightBytesOf(files: readonly string[]): Promise<number> {
