@@ -13,13 +13,22 @@ export interface Session {
   readonly signal: AbortSignal;
 }
 
-/** Gives a command an engine, which ends with it. Ctrl+C rejects what runs with `cancelled`; a second one ends at once. */
+/** Ctrl+C often arrives twice at once, from the terminal and from a parent process; only a later one is impatience. */
+const doubleSignalMillis = 1000;
+
+/** Gives a command an engine, which ends with it. Ctrl+C rejects what runs with `cancelled`; a later second one ends at once. */
 export async function withEngine<T>(use: (session: Session) => Promise<T>): Promise<T> {
   const engine = startEngine({ childPath: join(__dirname, "inference.js") });
   const abort = new AbortController();
-  const interrupt = (): void => abort.abort();
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
+  let interruptedAt: number | undefined;
+  const interrupt = (): void => {
+    interruptedAt ??= performance.now();
+    if (performance.now() - interruptedAt > doubleSignalMillis) process.exit(130);
+    abort.abort();
+  };
+  // Kept to the end: a late repetition must not kill the command while it says that it was cancelled.
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
   try {
     return await use({ engine, signal: abort.signal });
   } catch (error) {
@@ -27,8 +36,6 @@ export async function withEngine<T>(use: (session: Session) => Promise<T>): Prom
     throwIfCancelled(abort.signal);
     throw error;
   } finally {
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
     await engine.dispose();
   }
 }
