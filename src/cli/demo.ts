@@ -145,7 +145,7 @@ function gridOf({ rgb, width, height }: DecodedImage, outcomes: readonly Outcome
   return outcomes.map(({ row, depth, normals, millis, difference }) => {
     const last = depth.stdOverSteps
       ? cell("depth: std over the steps", colourOfDeviation(depth.stdOverSteps))
-      : cell(`depth: difference to multi-step, ${difference.depthPercent.toFixed(1)} %`, colourOfDeviation(difference.depthMap, 50));
+      : cell(`depth vs multi-step: ${difference.depthPercent.toFixed(1)} %`, colourOfDeviation(difference.depthMap, 50));
     return [cell(`${row.label}, ${duration(millis)}`, rgb), cell("depth (relative)", colourOf(depth)), cell("normals", colourOf(normals)), last];
   });
 }

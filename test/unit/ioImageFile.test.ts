@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { deflateSync, crc32 as nodeCrc32 } from "node:zlib";
+import { deflateSync } from "node:zlib";
 import sharp from "sharp";
 import { PlumblineError } from "../../src/core/errors";
 import { readRgbImage } from "../../src/io/imageFile";
@@ -12,18 +12,15 @@ const width = 4;
 const height = 2;
 const white = 255;
 
-/** CRC-32 of PNG chunks; Node 20 has none built in before 20.15. */
-const crc32: (data: Buffer) => number =
-  typeof nodeCrc32 === "function"
-    ? nodeCrc32
-    : (data) => {
-        let crc = ~0;
-        for (const byte of data) {
-          crc ^= byte;
-          for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-        }
-        return ~crc >>> 0;
-      };
+/** CRC-32 as PNG chunks carry it. */
+function crc32(data: Buffer): number {
+  let crc = ~0;
+  for (const byte of data) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc >>> 0;
+}
 
 function chunk(type: string, body: Buffer): Buffer {
   const named = Buffer.concat([Buffer.from(type, "latin1"), body]);
