@@ -90,6 +90,8 @@ export class Panel {
         this.#state = message.state;
         this.#initialised = true;
         this.#look.viewpoint = message.state.view.viewpoint ?? wholeImage;
+        // A window that is reloaded before anything was changed restores the panel from this.
+        this.host.save(message.state);
         break;
       case "started":
         this.#notice.clear();
