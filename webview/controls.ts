@@ -91,6 +91,13 @@ export function checkbox(label: string, checked: boolean, onChange: (checked: bo
   return { element, set };
 }
 
+/** The library names a field by its content, which it shows above it; the style sheet hides that. */
+function fieldElement(label: string, value: string): WithValue {
+  const element = attributes(document.createElement("vscode-text-field"), { title: label, value }) as WithValue;
+  element.append(label);
+  return element;
+}
+
 export interface NumberLimits {
   readonly min: number;
   readonly max: number;
@@ -99,7 +106,7 @@ export interface NumberLimits {
 
 /** A field for a number; what is outside the limits or no number is put back to the last good value on leaving. */
 export function numberField(label: string, value: number, limits: NumberLimits, onChange: (value: number) => void): Control<number> {
-  const element = attributes(document.createElement("vscode-text-field"), { "aria-label": label, title: label, value: String(value) }) as WithValue;
+  const element = fieldElement(label, String(value));
   let good = value;
   element.addEventListener("change", () => {
     const read = Number(element.value.trim().replace(",", "."));
@@ -118,7 +125,7 @@ export function numberField(label: string, value: number, limits: NumberLimits, 
 }
 
 export function textField(label: string, value: string, onChange: (value: string) => void): Control<string> {
-  const element = attributes(document.createElement("vscode-text-field"), { "aria-label": label, value }) as WithValue;
+  const element = fieldElement(label, value);
   element.addEventListener("change", () => onChange(element.value));
   const set = (newValue: string): void => {
     if (element.value !== newValue) element.value = newValue;

@@ -43,7 +43,7 @@ export class ProbeLine {
   /** `values` are "row, tile: numbers". */
   update(scene: Scene, probe: Probe | undefined, values: readonly string[]): void {
     if (!probe) {
-      setText(this.element, "");
+      setText(this.element, scene.photo ? "Wheel zooms, drag moves, click pins the crosshair, Enter maximises a tile" : "");
       this.#text = "";
       return;
     }

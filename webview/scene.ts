@@ -145,8 +145,8 @@ function photoTile(row: RowSettings, { view, generation, preview }: Context): Ti
     badge: photo ? `${photo.width} × ${photo.height}` : "",
     kind: exposure === 0 ? "8-bit sRGB, as read" : `8-bit sRGB, exposure ${exposure > 0 ? "+" : ""}${exposure} EV`,
     kindInFull: "The photograph, 8-bit sRGB after orientation",
-    waiting: generation?.status === "running" ? "Reading the image" : "",
-    busy: generation?.status === "running",
+    waiting: generation?.status === "running" ? "Reading the image" : generation?.status === "failed" ? "Not read" : "",
+    busy: generation?.status === "running" && !photo,
     preview,
     picture: photo ? { kind: "photo", image: photo, exposure } : undefined,
   };
@@ -167,10 +167,16 @@ function mapTile(row: RowSettings, task: Task, context: Context): TileView {
   const { run, stale } = shownRun(row, task, context);
   const chosen = run?.steps[context.shown.get(row.rowId) ?? -1];
   const map = chosen?.map ?? run?.result?.map ?? run?.latest?.map;
-  const busy = context.generation?.status === "running" && !context.generation.runs.get(runIdOf(row.rowId, task))?.result;
+  const busy = isBusy(row, task, context);
   const exportable = run?.result && { generation: run.generation, quantity: "map" as const };
   const base = { ...tile, stale, busy, exportable, stepFraction: fractionOf(run, busy), badge: badgeOf(run, chosen, stale), waiting: waitingText(row, task, context), map };
   return { ...base, ...(task === "depth" ? depthLook(map, run, context) : normalsLook(map, run, context)) };
+}
+
+/** Whether this very run is under way. */
+function isBusy(row: RowSettings, task: Task, { generation }: Context): boolean {
+  const id = runIdOf(row.rowId, task);
+  return generation?.status === "running" && generation.progress?.runId === id && !generation.runs.get(id)?.result;
 }
 
 function fractionOf(run: RunView | undefined, busy: boolean): number | undefined {
@@ -227,8 +233,8 @@ function variationTile(row: RowSettings, context: Context): TileView {
   const task = row.models[wanted] === undefined ? (tasksOf(row)[0] ?? wanted) : wanted;
   const name = task === "depth" ? "Depth" : "Normals";
   const { run, stale } = shownRun(row, task, context);
-  const busy = context.generation?.status === "running" && !context.generation.runs.get(runIdOf(row.rowId, task))?.result;
-  const base = { ...blank(row, "variation", `${name}: std over steps`), task, stale, busy, waiting: waitingText(row, task, context) };
+  const busy = isBusy(row, task, context);
+  const base = { ...blank(row, "variation", `${name} std over steps`), task, stale, busy, waiting: waitingText(row, task, context) };
   const unit = task === "normals" ? "angle in radians" : "in the depth's own units";
   const exportOf = (quantity: "std" | "stdOverMembers"): TileView["exportable"] => run?.result && { generation: run.generation, quantity };
   if (row.steps > 1) {
@@ -236,7 +242,7 @@ function variationTile(row: RowSettings, context: Context): TileView {
     return { ...base, ...heat(map, context), exportable: exportOf("std"), kind: `per pixel, ${unit}`, kindInFull: `Standard deviation of every pixel over the denoising steps, ${unit}` };
   }
   if (row.ensembleSize > 1) {
-    return { ...base, ...heat(run?.result?.stdOverMembers, context), title: `${name}: std over members`, exportable: exportOf("stdOverMembers"), kind: `per pixel, ${unit}`, kindInFull: `Standard deviation of every pixel over the ensemble's members, ${unit}` };
+    return { ...base, ...heat(run?.result?.stdOverMembers, context), title: `${name} std over members`, exportable: exportOf("stdOverMembers"), kind: `per pixel, ${unit}`, kindInFull: `Standard deviation of every pixel over the ensemble's members, ${unit}` };
   }
   const reference = context.rows.find(({ steps }) => steps > 1) ?? context.rows[0];
   if (reference.rowId === row.rowId || reference.models[task] === undefined) {

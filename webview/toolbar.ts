@@ -47,12 +47,11 @@ export class Toolbar {
     this.#exposure.addEventListener("dblclick", () => actions.changeView({ exposure: 0 }));
     const reset = iconButton("Reset zoom (0)", "reset", () => actions.resetView());
     this.element.append(
-      group("main", this.#run.element, this.#settings.element),
-      group("look", field("Colours", this.#colormap.element), field("Range", this.#low.element, el("span", "", "–"), this.#high.element, el("span", "", "%"))),
+      group("main", this.#run.element, this.#settings.element, this.#export.element),
+      group("look", this.#colormap.element, field("Range", this.#low.element, el("span", "", "–"), this.#high.element, el("span", "", "%"))),
       group("look", this.#variation.element, this.#variationOf.element),
       group("look", field("Normals", this.#frame.element)),
-      group("look", field("Exposure", this.#exposure, this.#exposureText)),
-      group("end", reset.element, this.#export.element),
+      group("look", field("Exposure", this.#exposure, this.#exposureText), reset.element),
     );
   }
 

@@ -66,8 +66,8 @@ export class Stage {
     await this.page.waitForFunction(([wanted, number]) => window.plumblineTest.sent.filter((message) => message.type === wanted).length >= Number(number), [type, count] as const);
   }
 
-  /** Uploads to the graphics device so far, by size in pixels. */
-  async uploads(): Promise<number> {
+  /** Sizes of the uploads to the graphics device so far, as "width x height". */
+  async uploads(): Promise<string[]> {
     return this.page.evaluate(() => window.plumblineTest.uploads);
   }
 
@@ -89,6 +89,31 @@ export class Stage {
     const box = await this.tile(key).locator(".tile-area").boundingBox();
     if (!box) throw new Error(`Tile ${key} is not on the screen.`);
     await this.page.mouse.move(box.x + u * box.width, box.y + v * box.height);
+    await this.settle();
+  }
+
+  async liveTextures(): Promise<number> {
+    return this.page.evaluate(() => window.plumblineTest.liveTextures);
+  }
+
+  /** Picks an option of a dropdown as a user does. */
+  async choose(label: string, option: string): Promise<void> {
+    const dropdown = this.page.locator(`vscode-dropdown[aria-label="${label}"]`);
+    await dropdown.click();
+    await dropdown.locator(`vscode-option[value="${option}"]`).click();
+    await this.settle();
+  }
+
+  /** Types a number into a field and leaves it. */
+  async fill(label: string, value: string, within = ""): Promise<void> {
+    const input = this.page.locator(`${within} vscode-text-field[aria-label="${label}"] input`);
+    await input.fill(value);
+    await input.press("Tab");
+    await this.settle();
+  }
+
+  async click(name: string): Promise<void> {
+    await this.page.locator("vscode-button", { hasText: name }).first().click();
     await this.settle();
   }
 
@@ -160,7 +185,7 @@ function encoded(message: ToWebview): string {
 
 declare global {
   interface Window {
-    plumblineTest: { sent: FromWebview[]; uploads: number; receive(text: string): void; contexts: WebGL2RenderingContext[] };
+    plumblineTest: { sent: FromWebview[]; uploads: string[]; liveTextures: number; receive(text: string): void; contexts: WebGL2RenderingContext[] };
   }
 }
 
@@ -175,30 +200,41 @@ function fakeHost(saved: PanelState | undefined): void {
   };
   const test: Window["plumblineTest"] = {
     sent: [],
-    uploads: 0,
+    uploads: [],
+    liveTextures: 0,
     contexts: [],
-    receive: (text) => void window.dispatchEvent(new MessageEvent("message", { data: JSON.parse(text, revive) })),
+    receive: (text) => void window.dispatchEvent(new MessageEvent("message", { data: JSON.parse(text, revive) as unknown })),
   };
   window.plumblineTest = test;
   Object.assign(window, {
     acquireVsCodeApi: () => ({
       postMessage: (message: FromWebview) => test.sent.push(structuredClone(message)),
-      getState: () => JSON.parse(sessionStorage.getItem(key) ?? "null") ?? saved,
+      getState: () => (JSON.parse(sessionStorage.getItem(key) ?? "null") as PanelState | null) ?? saved,
       setState: (state: PanelState) => sessionStorage.setItem(key, JSON.stringify(state)),
     }),
   });
-  const original = HTMLCanvasElement.prototype.getContext;
-  HTMLCanvasElement.prototype.getContext = function (this: HTMLCanvasElement, ...args: Parameters<typeof original>) {
+  const canvases = HTMLCanvasElement.prototype as unknown as { getContext: (this: HTMLCanvasElement, ...args: unknown[]) => unknown };
+  const original = canvases.getContext;
+  canvases.getContext = function (this: HTMLCanvasElement, ...args: unknown[]) {
     const context = original.apply(this, args);
-    if (context instanceof WebGL2RenderingContext) {
+    if (context instanceof WebGL2RenderingContext && !test.contexts.includes(context)) {
       test.contexts.push(context);
-      const upload = context.texImage2D.bind(context) as (...values: unknown[]) => void;
-      context.texImage2D = (...values: unknown[]) => {
-        test.uploads++;
-        upload(...values);
+      const calls = context as unknown as Record<"texImage2D" | "createTexture" | "deleteTexture", (...values: unknown[]) => unknown>;
+      const { texImage2D, createTexture, deleteTexture } = calls;
+      calls.texImage2D = (...values) => {
+        test.uploads.push(`${Number(values[3])}x${Number(values[4])}`);
+        return texImage2D.apply(context, values);
+      };
+      calls.createTexture = () => {
+        test.liveTextures++;
+        return createTexture.apply(context);
+      };
+      calls.deleteTexture = (...values) => {
+        test.liveTextures--;
+        return deleteTexture.apply(context, values);
       };
     }
     return context;
-  } as typeof original;
+  };
   document.addEventListener("securitypolicyviolation", (event) => console.error(`CSP refused ${event.violatedDirective}: ${event.blockedURI}`));
 }

@@ -20,7 +20,7 @@ const header = `#version 300 es
 precision highp float;
 precision highp int;
 precision highp sampler2D;
-const int maxTaps = 8;
+const int maxTaps = 16;
 uniform sampler2D map;
 uniform sampler2D lut;
 uniform vec4 view;
