@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // Stands in for the desktop build of VS Code: takes the same arguments, starts code-server and shows it in Chromium.
+//   with --install-extension    installs a .vsix into the extensions folder and exits
 //   with --extensionTestsPath   runs the tests in the extension host and exits with their exit code
 //   without                     prints the address of the workbench and serves it until it is stopped
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -20,6 +21,7 @@ function parseArguments(args) {
   const value = (name) => args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
   return {
     developmentPath: value("extensionDevelopmentPath"),
+    installed: value("install-extension"),
     testsPath: value("extensionTestsPath"),
     userData: value("user-data-dir"),
     extensions: value("extensions-dir"),
@@ -103,6 +105,10 @@ async function runTests(address) {
 }
 
 const options = parseArguments(process.argv.slice(2));
+if (options.installed) {
+  const args = ["--user-data-dir", options.userData, "--extensions-dir", options.extensions, "--install-extension", options.installed];
+  process.exit(spawnSync(process.execPath, [serverEntry, ...args], { stdio: "inherit" }).status ?? 1);
+}
 const scratch = mkdtempSync(join(tmpdir(), "plumbline-vscode-"));
 const server = await startServer({ ...options, userData: options.userData ?? join(scratch, "user-data"), extensions: options.extensions ?? join(scratch, "extensions") });
 process.on("exit", () => {
