@@ -43,7 +43,8 @@ export class Tile {
     this.#export = iconButton("Export", "export", () => actions.showExport(this.view.key));
     const head = el("header", "tile-head", this.#title, this.#badge, el("span", "tile-actions", this.#export.element, this.#maximise.element));
     head.addEventListener("dblclick", () => actions.toggleMaximised(this.view.key));
-    this.#overlay.append(progressRing(), this.#overlayText);
+    // The text beside it says the same without interrupting.
+    this.#overlay.append(attributes(progressRing(), { "aria-hidden": "true" }), this.#overlayText);
     this.#area.append(this.#preview, this.#canvas, this.#crossX, this.#crossY, this.#steps, this.#overlay, this.#chip);
     this.element.append(head, this.#area, el("figcaption", "", this.#scale, this.#kind));
     attributes(this.element, { tabindex: "0", role: "group", "data-key": view.key, "data-column": view.column });

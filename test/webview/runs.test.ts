@@ -1,0 +1,221 @@
+import assert from "node:assert/strict";
+import type { PanelState } from "../../src/protocol/panel";
+import { event, init, mapOf, multi, photoOf, ramp, resultOf, settingsOf, single, stateOf, step, wholeRun } from "./scenario";
+import { Stage, Theatre } from "./stage";
+
+describe("running from the panel", () => {
+  const settings = settingsOf(multi, single);
+  const state = stateOf(settings);
+  let theatre: Theatre;
+  let stage: Stage;
+
+  before(async () => (theatre = await Theatre.open()));
+  after(() => theatre.close());
+  beforeEach(async () => {
+    stage = await Stage.open(theatre);
+  });
+  afterEach(async () => {
+    assert.deepEqual(stage.errors, []);
+    await stage.close();
+  });
+
+  const stateOfTile = (key: string): Promise<string | null> => stage.tile(key).getAttribute("data-state");
+  const badge = (key: string): Promise<string | null> => stage.tile(key).locator(".badge").textContent();
+  const status = (): Promise<string | null> => stage.page.locator(".status-text").textContent();
+
+  it("fills tiles as steps stream in, without moving them", async () => {
+    await stage.send(init(state), { type: "thumbnail", image: 0, thumbnail: { source: "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA=", width: 480, height: 320 } }, { type: "started", generation: 1, image: 0, settings });
+    const places = async (): Promise<unknown[]> => Promise.all(["multi:photo", "multi:depth", "multi:variation", "single:depth"].map((key) => stage.tile(key).locator(".tile-area").boundingBox()));
+    const reserved = await places();
+    assert.equal(await stage.tile("multi:depth").locator(".overlay").isVisible(), true, "no empty tile");
+    await stage.send(event(1, { type: "image", image: photoOf(480, 320) }), event(1, { type: "device", device: "cpu" }));
+    await stage.send(event(1, { type: "progress", runId: "multi:depth", stage: "denoise", fraction: 0.25, remainingMillis: 12_000 }), event(1, step(multi, "depth", 0, ramp(48, 32))));
+    assert.equal(await badge("multi:depth"), "t = 999 · 1/4");
+    assert.equal(await stateOfTile("multi:depth"), "streaming");
+    assert.match((await status()) ?? "", /Multi-step, depth: denoising, step 1 of 4 \(t = 999\)/);
+    assert.equal(await stage.page.locator(".status-time").textContent(), "12.0 s left");
+    assert.equal(await stage.page.getByRole("progressbar", { name: "Progress" }).getAttribute("aria-valuenow"), "25");
+    await stage.send(event(1, step(multi, "depth", 1, ramp(48, 32, 1, 0), ramp(48, 32))));
+    assert.equal(await badge("multi:depth"), "t = 749 · 2/4");
+    await stage.point("multi:depth", 0.5 / 48, 0.5);
+    assert.deepEqual(await stage.chip("multi:depth"), [1], "the newer step replaced the older");
+    assert.equal(await stateOfTile("multi:variation"), "streaming");
+    await stage.send(event(1, { type: "result", result: resultOf(multi, "depth", ramp(480, 320)) }), { type: "finished", generation: 1, elapsedMillis: 8400 });
+    assert.equal(await badge("multi:depth"), "t = 999 → 249");
+    assert.equal(await status(), "Finished in 8.4 s on CPU");
+    assert.deepEqual(await places(), reserved);
+  });
+
+  it("steps back through the denoising of a finished run", async () => {
+    await stage.send(init(state), { type: "started", generation: 1, image: 0, settings }, event(1, { type: "image", image: photoOf(48, 32) }));
+    for (let i = 0; i < 4; i++) await stage.send(event(1, step(multi, "depth", i, ramp(48, 32, i, i + 1))));
+    await stage.send(event(1, { type: "result", result: resultOf(multi, "depth", ramp(48, 32, 3, 4)) }), { type: "finished", generation: 1, elapsedMillis: 1 });
+    await stage.page.getByLabel("Step of Multi-step").fill("1");
+    await stage.settle();
+    await stage.point("multi:depth", 0.5 / 48, 0.5);
+    assert.deepEqual(await stage.chip("multi:depth"), [1]);
+    assert.equal(await badge("multi:depth"), "t = 749 · 2/4");
+    await stage.page.getByLabel("Step of Multi-step").fill("3");
+    await stage.settle();
+    assert.equal(await badge("multi:depth"), "t = 999 → 249", "the last step is the result");
+  });
+
+  it("cancels, and says so", async () => {
+    await stage.send(init(state), { type: "started", generation: 1, image: 0, settings });
+    await stage.click("Cancel");
+    assert.equal((await stage.sentOf("cancel")).length, 1);
+    await stage.send({ type: "cancelled", generation: 1 });
+    assert.equal(await status(), "Cancelled");
+    assert.equal(await stage.tile("multi:depth").locator(".overlay").textContent(), "Cancelled");
+    await stage.click("Run Again");
+    assert.deepEqual((await stage.sentOf("run")).at(-1), { type: "run", image: 0, settings });
+  });
+
+  it("runs again with edited settings", async () => {
+    await stage.send(init(state), ...wholeRun(1, settings));
+    await stage.click("Settings");
+    await stage.fill("Denoising steps", "7", '[data-row="multi"]');
+    await stage.fill("Ensemble members", "3", '[data-row="multi"]');
+    await stage.fill("Denoising steps", "zero", '[data-row="single"]');
+    await stage.fill("Seed of the noise", "7");
+    await stage.fill("Longest side at which the networks run; 0 is the image's own", "0");
+    const within = stage.page.locator('.run-row[data-row="multi"]');
+    await within.locator('vscode-dropdown[aria-label="Timestep spacing"]').click();
+    await within.locator('vscode-option[value="leading"]').click();
+    await within.locator('vscode-dropdown[aria-label="Depth model"]').click();
+    await within.locator('vscode-option[value="e2e-depth"]').click();
+    await stage.settle();
+    assert.equal(await stage.page.locator("vscode-button.changed").count(), 1, "says that the pictures are of other settings");
+    await stage.click("Run Again");
+    const run = (await stage.sentOf("run")).at(-1);
+    const edited = { ...multi, steps: 7, ensembleSize: 3, spacing: "leading" as const, models: { depth: "e2e-depth", normals: "normals" } };
+    assert.deepEqual(run, { type: "run", image: 0, settings: { rows: [edited, single], seed: 7, processingResolution: 0 } });
+  });
+
+  it("adds the leading row, the flaw, with one click and runs it alone", async () => {
+    await stage.send(init(state), ...wholeRun(1, settings));
+    await stage.click("Settings");
+    await stage.page.locator('[data-add="leading"]').click();
+    const run = (await stage.sentOf("run")).at(-1);
+    assert.deepEqual(run?.only, ["leading-1"]);
+    const row = run?.settings.rows[2];
+    assert.deepEqual([row?.steps, row?.spacing, row?.models], [1, "leading", { depth: "depth", normals: "normals" }]);
+    await stage.send({ type: "started", generation: 2, image: 0, settings: run.settings, only: run.only });
+    assert.equal(await stateOfTile("multi:depth"), "ready", "the rows that are not run keep their results");
+    await stage.page.locator('[data-add="endToEnd"]').click();
+    const second = (await stage.sentOf("run")).at(-1);
+    assert.deepEqual(second?.settings.rows[3].models, { depth: "e2e-depth", normals: "e2e-normals" });
+    assert.equal(second.settings.rows[3].noise.kind, "zeros");
+  });
+
+  it("removes a row and lets the noise come from a file", async () => {
+    await stage.send(init(state), ...wholeRun(1, settings));
+    await stage.click("Settings");
+    const row = stage.page.locator('.run-row[data-row="single"]');
+    await row.locator('vscode-dropdown[aria-label="Starting noise"]').click();
+    await row.locator('vscode-option[value="choose"]').click();
+    assert.deepEqual(await stage.sentOf("chooseNoise"), [{ type: "chooseNoise", rowId: "single" }]);
+    await stage.send({ type: "noiseChosen", rowId: "single", path: "/data/noise.npy" });
+    await stage.page.getByRole("button", { name: "Remove Multi-step" }).click();
+    await stage.settle();
+    await stage.click("Run Again");
+    assert.deepEqual((await stage.sentOf("run")).at(-1)?.settings.rows, [{ ...single, noise: { kind: "file", path: "/data/noise.npy" } }]);
+  });
+
+  it("dims the results of the run before until new ones are there", async () => {
+    await stage.send(init(state), ...wholeRun(1, settings));
+    await stage.send({ type: "started", generation: 2, image: 0, settings });
+    assert.equal(await stateOfTile("multi:depth"), "stale");
+    assert.equal(await badge("multi:depth"), "previous run");
+    await stage.send(event(1, { type: "result", result: resultOf(multi, "depth", ramp(48, 32, 5, 6)) }));
+    await stage.point("multi:depth", 0.5 / 48, 0.5);
+    assert.deepEqual(await stage.chip("multi:depth"), [0], "a late message of the old run changes nothing");
+    await stage.send(event(2, { type: "result", result: resultOf(multi, "depth", ramp(48, 32, 7, 8)) }));
+    assert.equal(await stateOfTile("multi:depth"), "ready");
+  });
+
+  it("shows an error with its remedy and the way to the log", async () => {
+    await stage.send(init(state), { type: "started", generation: 1, image: 0, settings }, { type: "failed", generation: 1, message: "Expected an image but received text.", remedy: "Open another file." });
+    const notice = stage.page.getByRole("alert");
+    assert.match((await notice.textContent()) ?? "", /Expected an image but received text\..*Open another file\./);
+    await stage.click("Show Log");
+    assert.equal((await stage.sentOf("showLog")).length, 1);
+    await notice.getByText("Run Again").click();
+    assert.equal((await stage.sentOf("run")).length, 1);
+    await stage.send({ type: "started", generation: 2, image: 0, settings });
+    assert.equal(await notice.isVisible(), false);
+  });
+
+  it("says what to do when there is no image", async () => {
+    await stage.send(init(stateOf(settings, [])));
+    assert.match((await stage.page.locator(".empty").textContent()) ?? "", /Right-click an image/);
+    assert.equal(await stage.page.locator(".tile").first().isVisible().catch(() => false), false);
+  });
+
+  it("steps through several images, runs what has no result and keeps what has", async () => {
+    const several = stateOf(settings, ["a.jpg", "b.jpg", "c.jpg"]);
+    await stage.send(init(several), ...wholeRun(1, settings, 0));
+    await stage.page.keyboard.press("PageDown");
+    await stage.waitForMessage("run");
+    assert.deepEqual(await stage.sentOf("run"), [{ type: "run", image: 1, settings }]);
+    await stage.send(...wholeRun(2, settings, 1));
+    await stage.page.getByRole("tab", { name: "a.jpg" }).click();
+    await stage.settle();
+    assert.equal(await stateOfTile("multi:depth"), "ready");
+    await stage.page.keyboard.press("ArrowRight");
+    await stage.page.waitForTimeout(500);
+    assert.equal((await stage.sentOf("run")).length, 1, "both have their results");
+    assert.equal((await stage.sentOf("state")).at(-1)?.state.current, 1);
+    assert.equal(await stage.page.getByRole("tab", { name: "b.jpg" }).getAttribute("aria-selected"), "true");
+  });
+
+  it("exports the chosen maps in the chosen formats, as shown", async () => {
+    await stage.send(init(state), ...wholeRun(3, settings));
+    await stage.click("Export");
+    const menu = stage.page.getByRole("dialog", { name: "Export" });
+    for (const key of ["multi:normals", "multi:variation", "single:normals"]) await menu.locator(`[data-key="${key}"]`).click();
+    await menu.locator('[data-format="png16"]').click();
+    await menu.getByText("Export…").click();
+    const request = { generation: 3, task: "depth" as const, quantity: "map" as const, formats: ["png", "npy", "png16"], colormap: "Spectral", normalsFrame: undefined };
+    const [sent] = await stage.sentOf("export");
+    assert.deepEqual(sent.request, { ...request, rowId: "multi", range: [0, 1] });
+    assert.deepEqual(sent.more, [{ ...request, rowId: "single", range: [Math.fround(0.1), Math.fround(1.1)] }]);
+    assert.equal(await menu.isVisible(), false);
+    await stage.send({ type: "exported", files: ["room-depth.png", "room-depth.npy"] });
+    assert.match((await stage.page.getByRole("alert").textContent()) ?? "", /room-depth\.png, room-depth\.npy/);
+    await stage.tile("multi:variation").hover();
+    await stage.tile("multi:variation").getByRole("button", { name: "Export" }).click();
+    await menu.getByText("Export…").click();
+    const last = (await stage.sentOf("export")).at(-1);
+    assert.deepEqual([last?.request.quantity, last?.request.colormap, last?.more], ["std", "magma", undefined]);
+  });
+
+  it("keeps its state for a reload and shows it again", async () => {
+    await stage.send(init(state), ...wholeRun(1, settings));
+    await stage.choose("Colormap", "viridis");
+    await stage.fill("Upper percentile of the range", "90");
+    await stage.tile("single:depth").focus();
+    await stage.page.keyboard.press("Enter");
+    await stage.page.waitForTimeout(500);
+    const told = (await stage.sentOf("state")).at(-1)?.state as PanelState;
+    await stage.page.reload();
+    await stage.waitForMessage("ready");
+    const [ready] = await stage.sentOf("ready");
+    assert.deepEqual(ready.state, told, "what getState gives is what the host was told");
+    await stage.send(init(told), ...wholeRun(1, settings));
+    assert.equal(await stage.tile("multi:depth").isVisible(), false, "still maximised");
+    assert.equal(await stage.tile("single:depth").isVisible(), true);
+    assert.equal(await stage.page.locator('vscode-dropdown[aria-label="Colormap"]').evaluate((element) => (element as HTMLSelectElement).value), "viridis");
+    assert.deepEqual(await stage.tile("single:depth").locator(".color-bar .number").allTextContents(), ["0.1", "1.01"], "the 90th percentile of the columns");
+  });
+
+  it("shows the ensemble's spread where there are members but one step", async () => {
+    const members = { ...single, ensembleSize: 5 };
+    const both = settingsOf(multi, members);
+    const spread = mapOf(48, 32, 1, () => 0.125);
+    await stage.send(init(stateOf(both)), ...wholeRun(1, both), event(1, { type: "result", result: resultOf(members, "depth", ramp(48, 32), { stdOverMembers: spread }) }));
+    assert.match((await stage.tile("single:variation").locator(".tile-title").textContent()) ?? "", /std over members/);
+    await stage.point("single:variation", 0.5, 0.5);
+    assert.deepEqual(await stage.chip("single:variation"), [0.125]);
+  });
+});
