@@ -36,6 +36,8 @@ export class GraphBuilder {
     private readonly weights: SafetensorsFile,
     /** What the graph calls each data file: its path relative to the weights folder. */
     private readonly locations: ReadonlyMap<string, string>,
+    /** Whether attention is one operator of the com.microsoft domain. */
+    readonly fusedAttention = true,
   ) {}
 
   input(name: string, dims: readonly Dim[], type: DataType = dataType.FLOAT): Value {

@@ -1,6 +1,7 @@
 import { access, realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { PlumblineError } from "../core/errors";
+import type { Device } from "../core/settings";
 import type { Tensor } from "../core/tensor";
 import { describe, readJsonObject } from "../io/jsonFile";
 import { openSafetensors, type SafetensorsFile } from "../io/safetensors";
@@ -17,6 +18,8 @@ export interface ConvertOptions {
   readonly timestep?: number;
   /** UNet: makes the prompt embedding [1, S, C] a constant. */
   readonly encoderHiddenStates?: Tensor;
+  /** Where the network will run; "cpu" by default. */
+  readonly device?: Device;
 }
 
 /** An ONNX model whose weights are ranges of files of `weightsDir`. */
@@ -51,7 +54,7 @@ export async function convertComponent(dir: string, options: ConvertOptions = {}
   const weights = await openSafetensors(await findWeights(dir, architecture.weightsName));
   const { weightsDir, locations } = await locate(weights);
   const config = new Config(configPath, fields);
-  const g = new GraphBuilder(name, weights, locations);
+  const g = new GraphBuilder(name, weights, locations, options.device !== "webgpu");
   architecture.build(g, config, options);
   config.checkRest(architecture.inert);
   const unused = [...weights.tensors.keys()].find((tensor) => architecture.uses(tensor, options) && !g.usedWeights.has(tensor));

@@ -108,8 +108,30 @@ export function attention(g: GraphBuilder, name: string, q: Value, k: Value, v: 
   if (channels % heads !== 0 || k.dims[1] !== channels) throw g.wrongShapes(name, `attention of ${heads} heads`, q, k);
   const inputs = [q, k, v].map((value) => batchTokens(g, name, value, like));
   const none = undefined;
-  const mixed = g.node("MultiHeadAttention", name, mask ? [...inputs, none, none, mask] : inputs, inputs[0].dims, { num_heads: heads }, "com.microsoft");
+  const mixed = g.fusedAttention
+    ? g.node("MultiHeadAttention", name, mask ? [...inputs, none, none, mask] : inputs, inputs[0].dims, { num_heads: heads }, "com.microsoft")
+    : attentionByHead(g, name, inputs, heads, mask);
   return g.node("Reshape", name, [mixed, g.integers(-1, channels)], q.dims);
+}
+
+/**
+ * The same from plain products, one head after the other so that the scores of only one are held, for providers whose
+ * fused operator cannot be trusted: that of WebGPU gives wrong numbers where the GPU's subgroups are small
+ * (onnxruntime#28520 names one such case; SwiftShader is another).
+ */
+function attentionByHead(g: GraphBuilder, name: string, inputs: readonly Value[], heads: number, mask?: Value): Value {
+  const [n, rows, channels] = inputs[0].dims;
+  const size = channelCount(channels) / heads;
+  const [q, k, v] = inputs.map((value) => g.node("Reshape", name, [value, g.integers(0, 0, heads, size)], [n, value.dims[1], heads, size]));
+  const words = k.dims[1];
+  const scaled = g.node("Mul", name, [q, g.constant(Float32Array.of(size ** -0.5), [])], q.dims);
+  const mixed = Array.from({ length: heads }, (_, head) => {
+    const [qh, kh, vh] = [scaled, k, v].map((value) => g.node("Gather", name, [value, g.constant([head], [])], [n, value.dims[1], size], { axis: 2 }));
+    let scores = g.node("MatMul", name, [qh, g.node("Transpose", name, [kh], [n, size, words], { perm: [0, 2, 1] })], [n, rows, words]);
+    if (mask) scores = g.node("Add", name, [scores, g.once(`flat ${mask.name}`, () => g.node("Squeeze", name, [mask, g.integers(0)], mask.dims.slice(1)))], scores.dims);
+    return g.node("MatMul", name, [g.node("Softmax", name, [scores], scores.dims, { axis: -1 }), vh], [n, rows, size]);
+  });
+  return heads === 1 ? mixed[0] : g.node("Concat", name, mixed, [n, rows, channels], { axis: 2 });
 }
 
 /** What every ResNet block of a network shares. */

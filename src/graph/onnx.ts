@@ -16,6 +16,7 @@ export const dataType = {
   FLOAT: 1, // L612
   INT64: 7, // L618
   FLOAT16: 10, // L624
+  DOUBLE: 11, // L626
   BFLOAT16: 16, // L635
 } as const;
 export type DataType = (typeof dataType)[keyof typeof dataType];

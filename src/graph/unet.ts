@@ -2,6 +2,7 @@ import type { GraphBuilder, Value } from "./builder";
 import type { Config } from "./config";
 import { attention, channelCount, conv2d, groupNorm, layerNorm, linear, mapFromTokens, resnetBlock, silu, tokensFromMap, upsampleTo, type ResnetSettings } from "./layers";
 import type { Tensor } from "../core/tensor";
+import { dataType } from "./onnx";
 
 // UNet2DConditionModel of diffusers, as in Stable Diffusion 1 and 2: N latents, C channels, h x w latent size,
 // S tokens of the prompt.
@@ -118,7 +119,11 @@ function timeEmbedding(g: GraphBuilder, config: Config, channels: number, timest
     const t = g.input("timestep", ["T"]);
     const column = g.node("Reshape", name, [t, g.integers(-1, 1)], ["T", 1]);
     const angles = g.node("Mul", name, [column, g.constant(frequencies, [1, half])], ["T", half]);
-    const waves = ["Cos", "Sin"].map((opType) => g.node(opType, name, [angles], ["T", half]));
+    // In float64: GPUs have none and leave it to the CPU, while their own float32 sines are poor beyond a few turns.
+    const exact = g.node("Cast", name, [angles], angles.dims, { to: dataType.DOUBLE });
+    const quarter = g.node("Cast", name, [g.constant(Float32Array.of(Math.PI / 2), [])], [], { to: dataType.DOUBLE });
+    const wave = (turned: Value) => g.node("Cast", name, [g.node("Sin", name, [turned], angles.dims)], angles.dims, { to: dataType.FLOAT });
+    const waves = [wave(g.node("Add", name, [exact, quarter], angles.dims)), wave(exact)];
     sinusoids = g.node("Concat", name, cosFirst ? waves : waves.reverse(), ["T", channels], { axis: 1 });
   } else {
     const angles = frequencies.map((frequency) => timestep * frequency);
