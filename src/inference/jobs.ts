@@ -143,9 +143,8 @@ function provenanceOf(job: Job, run: RunRequest, chosen: ChosenDevice, model: Lo
 
 /** `component`: one network of a checkpoint on given tensors; it is not kept. */
 async function runComponent(engine: Engine, { dir, part, inputs, device }: InferenceApi["component"]["params"]): Promise<InferenceApi["component"]["result"]> {
-  const graph = await convertComponent(dir, { part });
   return onDevice(engine, device, async (chosen) => {
-    const network = await createNetwork(graph, chosen);
+    const network = await createNetwork(await convertComponent(dir, { part, device: chosen.device }), chosen);
     try {
       return { outputs: await network.run(inputs as Readonly<Record<string, Tensor>>) };
     } finally {

@@ -69,7 +69,7 @@ export class NetworkStore {
   }
 
   private async create({ dir, options, device }: NetworkRequest): Promise<Held> {
-    const graph = await convertComponent(dir, options);
+    const graph = await convertComponent(dir, { ...options, device });
     const weightBytes = await weightBytesOf(graph.files);
     await this.makeRoom(weightBytes);
     const version = await versionOf(graph.files);
