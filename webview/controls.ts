@@ -30,7 +30,8 @@ export interface Button {
 /** A push button with text; `appearance` as in VS Code. */
 export function button(label: string, onClick: () => void, options: { appearance?: "primary" | "secondary"; icon?: Icon } = {}): Button {
   const element = attributes(document.createElement("vscode-button"), { appearance: options.appearance ?? "secondary" });
-  const text = el("span", "", label);
+  // The toolkit gives slotted spans the width of an icon.
+  const text = el("div", "", label);
   element.append(text);
   const set = (newLabel: string, iconName?: Icon): void => {
     setText(text, newLabel);
