@@ -3,7 +3,6 @@ import { fork } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { build } from "esbuild";
 import sharp from "sharp";
 import { isCancelled, PlumblineError } from "../../src/core/errors";
 import type { RunSettings } from "../../src/core/settings";
@@ -12,10 +11,9 @@ import { openSafetensors, readTensor, writeSafetensors } from "../../src/io/safe
 import { protocolVersion, type InferenceApi, type PredictEvent, type PredictParams, type RecordedTensor, type RunResult } from "../../src/protocol/inference";
 import { ipcChannel } from "../../src/protocol/ipcChannel";
 import { connect } from "../../src/protocol/rpc";
+import { buildInferenceChild } from "./inferenceChild";
 
 const modelDir = resolve(__dirname, "..", "reference", "marigold");
-// Inside the checkout, so that the packages that are not bundled are found.
-const childPath = resolve(__dirname, "../../.cache/test/inference.js");
 const settings: RunSettings = { steps: 2, spacing: "trailing", ensembleSize: 1, noise: { kind: "gaussian" }, seed: 7, processingResolution: 64 };
 
 type EventOf<T extends PredictEvent["type"]> = Extract<PredictEvent, { type: T }>;
@@ -25,13 +23,14 @@ function eventsOf<T extends PredictEvent["type"]>(events: readonly PredictEvent[
 
 describe("engine: the child process and its client", function () {
   this.timeout(60_000);
+  let childPath: string;
   let folder: string;
   let photo: string;
   let engine: EngineClient;
   const engines: EngineClient[] = [];
 
   before(async () => {
-    await build({ entryPoints: [resolve(__dirname, "../../src/inference/main.ts")], outfile: childPath, bundle: true, platform: "node", target: "node20", format: "cjs", external: ["onnxruntime-node", "sharp"], logLevel: "warning" });
+    childPath = await buildInferenceChild("engine");
     folder = await mkdtemp(join(tmpdir(), "plumbline-engine-"));
     photo = await writeImage("photo.png", 96, 64, (i) => (i * 7919) % 256);
     engine = start();

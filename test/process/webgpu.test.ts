@@ -3,14 +3,13 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { build } from "esbuild";
 import sharp from "sharp";
 import type { Device } from "../../src/core/settings";
 import { startEngine, type EngineClient } from "../../src/inference/client";
 import type { RunResult } from "../../src/protocol/inference";
+import { buildInferenceChild } from "./inferenceChild";
 
 const modelDir = resolve(__dirname, "..", "reference", "marigold");
-const childPath = resolve(__dirname, "../../.cache/test/inferenceWebgpu.js");
 /** A Vulkan driver that runs on the processor, part of Debian's chromium. A GPU's own driver is used where it is missing. */
 const softwareDriver = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
@@ -19,7 +18,7 @@ describe("WebGPU against the CPU", function () {
   let folder: string;
   let engine: EngineClient;
   before(async () => {
-    await build({ entryPoints: [resolve(__dirname, "../../src/inference/main.ts")], outfile: childPath, bundle: true, platform: "node", target: "node20", format: "cjs", external: ["onnxruntime-node", "sharp"], logLevel: "warning" });
+    const childPath = await buildInferenceChild("webgpu");
     folder = await mkdtemp(join(tmpdir(), "plumbline-webgpu-"));
     await sharp(Uint8Array.from({ length: 40 * 32 * 3 }, (_, i) => (i * 7919) % 256), { raw: { width: 40, height: 32, channels: 3 } }).png().toFile(join(folder, "photo.png"));
     const saved = process.env.VK_ICD_FILENAMES;
