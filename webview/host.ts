@@ -1,3 +1,4 @@
+import { ipcChannel } from "../src/protocol/ipcChannel";
 import type { FromWebview, PanelState, ToWebview } from "../src/protocol/panel";
 
 interface VsCodeApi {
@@ -27,7 +28,7 @@ export function connectHost(receive: (message: ToWebview) => void): Host {
     if (!event.message.startsWith("ResizeObserver loop")) report(event.error ?? event.message);
   });
   window.addEventListener("unhandledrejection", (event) => report(event.reason));
-  window.addEventListener("message", (event: MessageEvent<ToWebview>) => receive(event.data));
+  listen(receive);
   return {
     post: (message) => api.postMessage(message),
     saved: () => api.getState(),
@@ -36,4 +37,23 @@ export function connectHost(receive: (message: ToWebview) => void): Host {
       api.postMessage({ type: "state", state });
     },
   };
+}
+
+/** Messages come as they are, or with their arrays in pieces; of these nothing counts before `init`: it was meant for the page before this one. */
+function listen(receive: (message: ToWebview) => void): void {
+  let begun = false;
+  const pieces = ipcChannel({
+    send: () => false,
+    onMessage: (listener) => window.addEventListener("message", (event) => listener(event.data)),
+    onClose: () => undefined,
+    close: () => undefined,
+  });
+  pieces.onMessage((message) => {
+    const { type } = message as ToWebview;
+    begun ||= type === "init";
+    if (begun) receive(message as ToWebview);
+  });
+  window.addEventListener("message", (event: MessageEvent<Partial<ToWebview>>) => {
+    if (event.data.type !== undefined) receive(event.data as ToWebview);
+  });
 }

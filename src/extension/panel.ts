@@ -8,6 +8,7 @@ import { panelStateVersion, type ExportRequest, type FromWebview, type PanelStat
 import { HeldRuns } from "./heldRuns";
 import { messageOf, type Log } from "./log";
 import type { Model } from "./models";
+import { pagePost } from "./pagePost";
 import { pageHtml, pageRoots } from "./panelPage";
 import { predictParams } from "./runs";
 import type { Settings } from "./settings";
@@ -46,8 +47,8 @@ export function createWebviewPanel(state: PanelState, extensionUri: vscode.Uri):
 export class GeometryPanel {
   readonly #held = new HeldRuns();
   #state: PanelState;
-  /** True between the page's `ready` and its being hidden: only then does it receive anything. */
-  #isListening = false;
+  /** The way to the page, between its `ready` and its being hidden. */
+  #post?: (message: ToWebview) => void;
   #generation = 0;
   #running?: AbortController;
   #settleFirst: (outcome: Outcome) => void = () => undefined;
@@ -64,9 +65,11 @@ export class GeometryPanel {
     panel.iconPath = vscode.Uri.joinPath(services.extensionUri, "media/icons/plumbline.svg");
     panel.webview.options = webviewOptions(services.extensionUri);
     panel.webview.onDidReceiveMessage((message: FromWebview) => this.#receive(message).catch((error: unknown) => services.log.tell(error)));
-    panel.onDidChangeViewState(() => (this.#isListening &&= panel.visible));
+    panel.onDidChangeViewState(() => {
+      if (!panel.visible) this.#post = undefined;
+    });
     panel.onDidDispose(() => {
-      this.#isListening = false;
+      this.#post = undefined;
       this.cancel();
       this.#settleFirst("cancelled");
     });
@@ -120,7 +123,8 @@ export class GeometryPanel {
   async #fillPage(): Promise<void> {
     const models = (await this.services.models()).map(({ id, name, task, endToEnd }) => ({ id, name, task, endToEnd }));
     const images = this.#state.images.map((uri) => ({ uri, name: nameOf(uri) }));
-    this.#isListening = true;
+    const post = pagePost(this.panel.webview, () => this.#post === post);
+    this.#post = post;
     this.#send({ type: "init", state: this.#state, models, images });
     for (const message of this.#held.messages()) this.#send(message);
     const { current, settings } = this.#state;
@@ -133,7 +137,7 @@ export class GeometryPanel {
     const { images, current } = this.#state;
     const { readThumbnailFile } = await import("../io/thumbnail"); // loads sharp: not before the first panel
     for (const image of [current, ...images.keys()].filter((item, i, all) => all.indexOf(item) === i)) {
-      if (!this.#isListening) return;
+      if (!this.#post) return;
       const thumbnail = await readThumbnailFile(vscode.Uri.parse(images[image]).fsPath).catch(() => undefined); // a damaged image is told by its run
       if (thumbnail) this.#send({ type: "thumbnail", image, thumbnail });
     }
@@ -163,7 +167,9 @@ export class GeometryPanel {
 
   async #predict({ image, settings, only }: RunOrder, generation: number, signal: AbortSignal): Promise<void> {
     const path = pathOf(this.#state.images[image]);
-    const params = predictParams(path, settings, await this.services.models(), this.services.settings().device, only);
+    const { readImageSize } = await import("../io/thumbnail");
+    const size = await readImageSize(path).catch(() => undefined); // a damaged image is told by its run
+    const params = predictParams(path, settings, await this.services.models(), this.services.settings().device, { only, size });
     const running = this.services.engine.predict(params, { signal, onEvent: (event) => this.#take(event, generation) });
     const title = vscode.l10n.t("Estimating geometry: {0}", basename(path));
     await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title }, () => running);
@@ -182,7 +188,7 @@ export class GeometryPanel {
     const { message, remedy } = error instanceof PlumblineError ? error : { message: messageOf(error), remedy: "" };
     this.#record({ type: "failed", generation, message, remedy });
     // A page that is seen shows the error itself, with a way to the log.
-    if (this.#isListening) this.services.log.error(error);
+    if (this.#post) this.services.log.error(error);
     else this.services.log.tell(error);
     return "failed";
   }
@@ -211,7 +217,7 @@ export class GeometryPanel {
   }
 
   #send(message: ToWebview): void {
-    if (this.#isListening) void this.panel.webview.postMessage(message);
+    this.#post?.(message);
   }
 }
 

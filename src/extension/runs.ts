@@ -56,8 +56,20 @@ export function initialState(rows: readonly RowSettings[], images: readonly stri
   };
 }
 
-/** What the engine is asked for one image: all rows, or `only` those named. Throws `not-found` when a row names a model that is gone. */
-export function predictParams(imagePath: string, settings: PanelSettings, models: readonly Model[], device: DeviceChoice, only?: readonly string[]): PredictParams {
+/** Above this many pixels an image's maps are shown, and exported, at processing size: enlarged they would hold no more, and fill the memory. */
+const sourceSizePixels = 4e6;
+
+/**
+ * What the engine is asked for one image of a `size`: all rows, or `only` those named.
+ * Throws `not-found` when a row names a model that is gone.
+ */
+export function predictParams(
+  imagePath: string,
+  settings: PanelSettings,
+  models: readonly Model[],
+  device: DeviceChoice,
+  { only, size }: { readonly only?: readonly string[]; readonly size?: { readonly width: number; readonly height: number } } = {},
+): PredictParams {
   const rows = settings.rows.filter((row) => only?.includes(row.rowId) ?? true);
   const runs = rows.flatMap((row) =>
     tasks.flatMap((task): RunRequest[] => {
@@ -68,5 +80,5 @@ export function predictParams(imagePath: string, settings: PanelSettings, models
       return [{ runId: `${row.rowId}:${task}`, modelDir: modelOf(models, id, task).dir, task, settings: { steps, spacing, ensembleSize, noise, seed, processingResolution } }];
     }),
   );
-  return { imagePath, runs, device, stepMaps: rows.some((row) => row.steps > 1), recordSteps: false, mapSize: "source" };
+  return { imagePath, runs, device, stepMaps: rows.some((row) => row.steps > 1), recordSteps: false, mapSize: size && size.width * size.height > sourceSizePixels ? "processing" : "source" };
 }

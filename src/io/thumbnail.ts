@@ -16,3 +16,9 @@ export async function readThumbnailFile(path: string, side = 160): Promise<Thumb
   const jpeg = await sharp(bytes).autoOrient().resize(side, side, { fit: "inside", withoutEnlargement: true }).flatten({ background: "white" }).jpeg({ quality: 75 }).toBuffer();
   return { source: `data:image/jpeg;base64,${jpeg.toString("base64")}`, width: autoOrient?.width ?? width, height: autoOrient?.height ?? height };
 }
+
+/** Width and height of an image file in pixels, as it is stored; only its header is read. Rejects as sharp does for what is no image. */
+export async function readImageSize(path: string): Promise<{ width: number; height: number }> {
+  const { width, height } = await sharp(path).metadata();
+  return { width, height };
+}

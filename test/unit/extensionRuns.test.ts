@@ -62,9 +62,14 @@ describe("what the engine is asked", () => {
   });
 
   it("is only the rows named, and no step maps where every row has one step", () => {
-    const { runs, stepMaps } = predictParams("/a.png", panel, models, "cpu", ["single"]);
+    const { runs, stepMaps } = predictParams("/a.png", panel, models, "cpu", { only: ["single"] });
     assert.deepEqual(runs.map(({ runId }) => runId), ["single:depth", "single:normals"]);
     assert.equal(stepMaps, false);
+  });
+
+  it("is maps at the image's size, at processing size for the very large", () => {
+    const sizeOf = (width: number, height: number) => predictParams("/a.png", panel, models, "cpu", { size: { width, height } }).mapSize;
+    assert.deepEqual([sizeOf(1024, 768), sizeOf(2000, 2000), sizeOf(4000, 3000)], ["source", "source", "processing"]);
   });
 
   it("names the models that there are when a row names one that is gone", () => {

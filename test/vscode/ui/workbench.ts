@@ -157,7 +157,7 @@ export async function runCommand(page: Page, title: string): Promise<void> {
 
 /** The frame in which the panel's page runs (inside VS Code's own webview frames). */
 export async function panelFrame(page: Page): Promise<Frame> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 90_000;
   for (;;) {
     for (const frame of page.frames()) {
       const isPanel = await frame.evaluate(() => document.title === "Plumbline" && document.querySelector("script[nonce]") !== null).catch(() => false);
