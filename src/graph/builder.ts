@@ -1,4 +1,5 @@
 import { PlumblineError, unexpected } from "../core/errors";
+import type { Device } from "../core/settings";
 import { elementCount } from "../core/tensor";
 import type { SafetensorsEntry, SafetensorsFile } from "../io/safetensors";
 import { dataType, encodeModel, type Attribute, type DataType, type Initializer, type Node, type ValueInfo } from "./onnx";
@@ -36,8 +37,8 @@ export class GraphBuilder {
     private readonly weights: SafetensorsFile,
     /** What the graph calls each data file: its path relative to the weights folder. */
     private readonly locations: ReadonlyMap<string, string>,
-    /** Whether attention is one operator of the com.microsoft domain. */
-    readonly fusedAttention = true,
+    /** Where the network will run: some providers have operators that must be avoided. */
+    readonly device: Device = "cpu",
   ) {}
 
   input(name: string, dims: readonly Dim[], type: DataType = dataType.FLOAT): Value {

@@ -18,7 +18,7 @@ export interface ConvertOptions {
   readonly timestep?: number;
   /** UNet: makes the prompt embedding [1, S, C] a constant. */
   readonly encoderHiddenStates?: Tensor;
-  /** Where the network will run; "cpu" by default. */
+  /** Where the network will run, "cpu" by default: a graph for one device may give wrong numbers on another. */
   readonly device?: Device;
 }
 
@@ -54,7 +54,7 @@ export async function convertComponent(dir: string, options: ConvertOptions = {}
   const weights = await openSafetensors(await findWeights(dir, architecture.weightsName));
   const { weightsDir, locations } = await locate(weights);
   const config = new Config(configPath, fields);
-  const g = new GraphBuilder(name, weights, locations, options.device !== "webgpu");
+  const g = new GraphBuilder(name, weights, locations, options.device);
   architecture.build(g, config, options);
   config.checkRest(architecture.inert);
   const unused = [...weights.tensors.keys()].find((tensor) => architecture.uses(tensor, options) && !g.usedWeights.has(tensor));

@@ -43,10 +43,23 @@ export function groupNorm(g: GraphBuilder, name: string, x: Value, groups: numbe
   const bias = g.weight(`${name}.bias`, [channels]);
   if (channels % groups !== 0) throw g.wrongShapes(name, `GroupNorm of ${groups} groups`, x, weight);
   const [ones, zeros] = [1, 0].map((value) => (count: number) => g.constant(new Float32Array(count).fill(value), [count]));
-  const grouped = g.node("Reshape", name, [x, g.integers(0, groups, -1)], [n, groups, `${channels / groups}*${h}*${w}`]);
-  const normal = g.node("InstanceNormalization", name, [grouped, ones(groups), zeros(groups)], grouped.dims, { epsilon: { float: epsilon } });
+  const [input, inputEpsilon] = withSharedEpsilon(g, name, x, epsilon);
+  const grouped = g.node("Reshape", name, [input, g.integers(0, groups, -1)], [n, groups, `${channels / groups}*${h}*${w}`]);
+  const normal = g.node("InstanceNormalization", name, [grouped, ones(groups), zeros(groups)], grouped.dims, { epsilon: { float: inputEpsilon } });
   const map = g.node("Reshape", name, [normal, mapShape(g, x, channels)], x.dims);
   return g.node("BatchNormalization", name, [map, weight, bias, zeros(channels), ones(channels)], x.dims, { epsilon: { float: 0 } });
+}
+
+/**
+ * The WebGPU provider (1.30.0) compiles InstanceNormalization once for a process, with the epsilon of whichever came
+ * last. There all use one epsilon e, and an input that needs another is scaled, which is the same:
+ * s (x - m) / sqrt(s^2 v + e) = (x - m) / sqrt(v + e / s^2).
+ */
+function withSharedEpsilon(g: GraphBuilder, name: string, x: Value, epsilon: number): [Value, number] {
+  const shared = 1e-6;
+  if (g.device !== "webgpu" || epsilon === shared) return [x, epsilon];
+  const scale = g.constant(Float32Array.of(Math.sqrt(shared / epsilon)), []);
+  return [g.node("Mul", name, [x, scale], x.dims), shared];
 }
 
 /** LayerNorm over the channels of each row. */
@@ -108,16 +121,16 @@ export function attention(g: GraphBuilder, name: string, q: Value, k: Value, v: 
   if (channels % heads !== 0 || k.dims[1] !== channels) throw g.wrongShapes(name, `attention of ${heads} heads`, q, k);
   const inputs = [q, k, v].map((value) => batchTokens(g, name, value, like));
   const none = undefined;
-  const mixed = g.fusedAttention
-    ? g.node("MultiHeadAttention", name, mask ? [...inputs, none, none, mask] : inputs, inputs[0].dims, { num_heads: heads }, "com.microsoft")
-    : attentionByHead(g, name, inputs, heads, mask);
+  const mixed = g.device === "webgpu"
+    ? attentionByHead(g, name, inputs, heads, mask)
+    : g.node("MultiHeadAttention", name, mask ? [...inputs, none, none, mask] : inputs, inputs[0].dims, { num_heads: heads }, "com.microsoft");
   return g.node("Reshape", name, [mixed, g.integers(-1, channels)], q.dims);
 }
 
 /**
- * The same from plain products, one head after the other so that the scores of only one are held, for providers whose
- * fused operator cannot be trusted: that of WebGPU gives wrong numbers where the GPU's subgroups are small
- * (onnxruntime#28520 names one such case; SwiftShader is another).
+ * The same from plain products, one head after the other so that the scores of only one are held: the fused operator
+ * of the WebGPU provider gives wrong numbers for some subgroup sizes (onnxruntime pull request 28520 tells of NVIDIA's
+ * 32; in 1.30.0 SwiftShader's 4 is another).
  */
 function attentionByHead(g: GraphBuilder, name: string, inputs: readonly Value[], heads: number, mask?: Value): Value {
   const [n, rows, channels] = inputs[0].dims;
