@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Frame } from "playwright-core";
 import { readAt, runMillis, tile, waitIdle, waitReady } from "./tiles";
-import { chooseInExplorer, openWorkbench, panelFrame, root, type Workbench } from "./workbench";
+import { chooseInExplorer, keepFailure, openWorkbench, panelFrame, root, type Workbench } from "./workbench";
 
 const samples = join(root, "media/samples");
 const screenshots = join(root, "out/screenshots");
@@ -19,6 +19,10 @@ describe("Compare Multi-Step vs Single-Step, in a light theme", function () {
     workbench = await openWorkbench({ folder: samples, theme: "light" });
     await chooseInExplorer(workbench.page, ["coffee.jpg"], "Compare Multi-Step vs Single-Step");
     frame = await panelFrame(workbench.page);
+  });
+
+  afterEach(async function () {
+    await keepFailure(workbench, this.currentTest);
   });
 
   after(() => workbench?.close());
@@ -59,8 +63,8 @@ describe("Compare Multi-Step vs Single-Step, in a light theme", function () {
   it("cancels a run from the panel", async () => {
     await frame.locator(".toolbar vscode-button", { hasText: /^\s*Run/ }).first().click();
     await frame.locator(".toolbar vscode-button", { hasText: "Cancel" }).click();
-    await waitIdle(frame);
-    assert.match(await frame.locator(".status-text").innerText(), /cancel/i);
+    await frame.locator(".status-text", { hasText: /cancel/i }).waitFor({ timeout: runMillis });
+    await frame.locator(".toolbar vscode-button", { hasText: /^\s*Run/ }).first().waitFor();
   });
 });
 
@@ -76,10 +80,15 @@ describe("Estimate Geometry on several images, in high contrast and a narrow pan
     await waitIdle(frame);
   });
 
+  afterEach(async function () {
+    await keepFailure(workbench, this.currentTest);
+  });
+
   after(() => workbench?.close());
 
   it("has a strip to step through them, and runs an image when it is shown", async () => {
     const items = frame.locator(".strip-item");
+    await items.first().waitFor();
     assert.equal(await items.count(), 2);
     await waitReady(frame, ["estimate:depth"]);
     assert.ok(await workbench.page.locator(".tabs-container .tab.active", { hasText: "window.jpg" }).isVisible(), "the image that was right-clicked comes first");

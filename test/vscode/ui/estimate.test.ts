@@ -8,7 +8,7 @@ import sharp from "sharp";
 import { colormapTable } from "../../../src/core/colormap";
 import { readNpy } from "../../../src/io/npy";
 import { colourAt, readAt, tile, waitIdle, waitReady } from "./tiles";
-import { chooseInExplorer, openWorkbench, panelFrame, root, type Workbench } from "./workbench";
+import { chooseInExplorer, keepFailure, openWorkbench, panelFrame, root, type Workbench } from "./workbench";
 
 const samples = join(root, "media/samples");
 const screenshots = join(root, "out/screenshots");
@@ -30,6 +30,10 @@ describe("Estimate Geometry, from the explorer of a real VS Code", function () {
     frame = await panelFrame(workbench.page);
     await waitReady(frame, tiles);
     await waitIdle(frame);
+  });
+
+  afterEach(async function () {
+    await keepFailure(workbench, this.currentTest);
   });
 
   after(async () => {

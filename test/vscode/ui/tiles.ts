@@ -15,9 +15,9 @@ export async function waitReady(frame: Frame, keys: readonly string[]): Promise<
   for (const key of keys) await frame.locator(`figure.tile[data-key="${key}"][data-state="ready"]`).waitFor({ timeout: runMillis });
 }
 
-/** Waits until no run is under way: the first button of the toolbar then starts one. */
+/** Waits until the panel says how its run ended. */
 export async function waitIdle(frame: Frame): Promise<void> {
-  await frame.locator(".toolbar vscode-button", { hasText: /^\s*Run/ }).first().waitFor({ timeout: runMillis });
+  await frame.locator(".status-text", { hasText: /finished|cancelled|failed/i }).waitFor({ timeout: runMillis });
 }
 
 export interface Reading {

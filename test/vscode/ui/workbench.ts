@@ -167,3 +167,11 @@ export async function panelFrame(page: Page): Promise<Frame> {
     await page.waitForTimeout(200);
   }
 }
+
+/** Keeps a picture of the window when a test failed: out/screenshots/failed/. */
+export async function keepFailure(workbench: Workbench | undefined, test: Mocha.Test | undefined): Promise<void> {
+  if (test?.state !== "failed" || !workbench) return;
+  const folder = join(root, "out/screenshots/failed");
+  mkdirSync(folder, { recursive: true });
+  await workbench.page.screenshot({ path: join(folder, `${test.title.replace(/\W+/g, "-").slice(0, 60)}.png`) });
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+// Takes the pictures of the README anew: media/screenshots/*.png, from a real VS Code.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { register } from "tsx/esm/api";
+import { root, setUp } from "./setup.mjs";
+
+const editor = await setUp("test");
+Object.assign(process.env, { PLUMBLINE_BROWSER: editor.browser, PLUMBLINE_VSCODE: editor.vscode, PLUMBLINE_VSCODE_KIND: editor.kind });
+register();
+const { chooseInExplorer, openWorkbench, panelFrame } = await import("../test/vscode/ui/workbench.ts");
+const { readAt, waitIdle } = await import("../test/vscode/ui/tiles.ts");
+
+const folder = join(root, "media/samples");
+const out = join(root, "media/screenshots");
+const estimate = "Estimate Geometry";
+const compare = "Compare Multi-Step vs Single-Step";
+
+/** Every picture: the command, the image, the theme, the rows added, and where the crosshair is. */
+const pictures = [
+  { name: "compare-dark", entry: compare, image: "room.jpg", theme: "dark", tile: "single:depth" },
+  { name: "compare-light", entry: compare, image: "coffee.jpg", theme: "light", tile: "single:depth" },
+  { name: "estimate-dark", entry: estimate, image: "pagoda.jpg", theme: "dark", tile: "estimate:depth" },
+  { name: "estimate-light", entry: estimate, image: "bowl.jpg", theme: "light", tile: "estimate:depth" },
+];
+
+mkdirSync(out, { recursive: true });
+const wanted = process.argv.slice(2);
+for (const { name, entry, image, theme, tile } of pictures.filter((picture) => wanted.length === 0 || wanted.includes(picture.name))) {
+  const workbench = await openWorkbench({ folder, theme, size: { width: 1440, height: 900 } });
+  try {
+    await chooseInExplorer(workbench.page, [image], entry);
+    const frame = await panelFrame(workbench.page);
+    await waitIdle(frame);
+    await readAt(frame, tile, { u: 0.45, v: 0.55 }, [tile]);
+    await workbench.page.screenshot({ path: join(out, `${name}.png`) });
+    console.log(join("media/screenshots", `${name}.png`));
+  } finally {
+    await workbench.close();
+  }
+}
