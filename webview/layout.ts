@@ -36,6 +36,7 @@ class Row {
     setText(this.#label, view.label);
     setText(this.#summary, view.summary);
     setText(this.#status, view.status);
+    attributes(this.#status, { title: view.details || undefined });
     this.#updateScrub(view);
     const kept = new Set(view.tiles.map(({ key }) => key));
     for (const key of this.tiles.keys()) if (!kept.has(key)) this.tiles.delete(key);
@@ -68,6 +69,8 @@ export class Layout {
   readonly #rows = new Map<string, Row>();
 
   constructor(private readonly actions: LayoutActions, private readonly onResize: () => void) {
+    // Cut, Copy and Paste make no sense on a picture.
+    this.element.dataset.vscodeContext = JSON.stringify({ preventDefaultContextMenuItems: true });
     // Tiles follow the room they are given; one observer on the whole is enough.
     new ResizeObserver(() => this.onResize()).observe(this.element);
   }

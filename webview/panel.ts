@@ -10,7 +10,7 @@ import { ProbeLine } from "./probe";
 import { RunForm } from "./runForm";
 import { sceneOf, type Scene } from "./scene";
 import { Session } from "./session";
-import { sameNumbers, withChangedRow } from "./state";
+import { isOutdated, withChangedRow } from "./state";
 import { Notice, StatusLine } from "./statusLine";
 import { Strip, type ImageStatus } from "./strip";
 import { Toolbar } from "./toolbar";
@@ -138,7 +138,7 @@ export class Panel {
     this.#toolbar.update(view, {
       running: this.#session.running !== undefined,
       ranBefore: generation !== undefined,
-      changed: generation !== undefined && !sameNumbers(settings, generation.settings),
+      changed: generation !== undefined && isOutdated(settings, generation.settings),
       formOpen: this.#formOpen,
       exportable: tiles.some(({ exportable }) => exportable !== undefined),
       hasImages: this.#session.images.length > 0,
@@ -172,7 +172,7 @@ export class Panel {
       const read = tile.showProbe();
       return read ? [`${tile.element.getAttribute("aria-label")?.split(".")[0] ?? ""}: ${read.text}`] : [];
     });
-    this.#probe.update(this.#scene, this.#look.probe, values);
+    this.#probe.update(this.#scene, this.#look.probe, values, this.#state.view.maximised !== undefined);
   }
 
   #imageStatus(image: number): ImageStatus {
@@ -209,7 +209,7 @@ export class Panel {
   /** Runs the new row alone when the others show results of these very settings. */
   #addAndRun(settings: PanelSettings, rowId: string): void {
     const generation = this.#generation;
-    const upToDate = generation?.status === "finished" && sameNumbers(generation.settings, this.#state.settings);
+    const upToDate = generation?.status === "finished" && !isOutdated(this.#state.settings, generation.settings);
     this.#setState({ settings });
     this.host.post({ type: "run", image: this.#state.current, settings, only: upToDate ? [rowId] : undefined });
   }
@@ -253,8 +253,18 @@ export class Panel {
     if (request) this.host.post({ type: "export", request, more: more.length > 0 ? more : undefined });
   }
 
+  /** In maximised view: the next or previous tile in place of this one, to compare by flipping. */
+  #flip(by: number): void {
+    const keys = this.#scene.rows.flatMap(({ tiles }) => tiles).filter(({ nothing }) => nothing === undefined).map(({ key }) => key);
+    const at = keys.indexOf(this.#state.view.maximised ?? "");
+    if (at < 0) return;
+    this.#changeView({ maximised: keys[(at + by + keys.length) % keys.length] });
+    requestAnimationFrame(() => this.#layout.tiles.find(({ view }) => view.key === this.#state.view.maximised)?.element.focus());
+  }
+
   #key(event: KeyboardEvent): void {
     if (event.defaultPrevented) return;
+    const typing = event.composedPath()[0] instanceof HTMLInputElement;
     if (event.key === "Escape") {
       if (this.#state.view.maximised !== undefined) this.#toggleMaximised(this.#state.view.maximised);
       else if (this.#look.probe) this.#look.release();
@@ -262,7 +272,8 @@ export class Panel {
     } else if (event.key === "PageUp" || event.key === "PageDown") {
       if (this.#session.images.length < 2) return;
       this.#strip.step(event.key === "PageUp" ? -1 : 1);
-    } else return;
+    } else if ((event.key === "[" || event.key === "]") && !typing) this.#flip(event.key === "[" ? -1 : 1);
+    else return;
     event.preventDefault();
   }
 }

@@ -40,10 +40,10 @@ export class ProbeLine {
     this.live.setAttribute("aria-label", "Values under the crosshair");
   }
 
-  /** `values` are "row, tile: numbers". */
-  update(scene: Scene, probe: Probe | undefined, values: readonly string[]): void {
+  /** `values` are "row, tile: numbers". Without a crosshair the line says what can be done. */
+  update(scene: Scene, probe: Probe | undefined, values: readonly string[], maximised: boolean): void {
     if (!probe) {
-      setText(this.element, scene.photo ? "Wheel zooms, drag moves, click pins the crosshair, Enter maximises a tile" : "");
+      setText(this.element, scene.photo ? `Wheel zooms, drag moves, click pins the crosshair, ${maximised ? "[ and ] flip through the tiles, Esc restores" : "Enter maximises a tile"}` : "");
       this.#text = "";
       return;
     }

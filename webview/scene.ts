@@ -49,6 +49,8 @@ export interface RowView {
   readonly label: string;
   readonly summary: string;
   readonly status: string;
+  /** Models, and what was converted or assumed, for the tooltip. */
+  readonly details: string;
   readonly steps: readonly StepView[];
   /** Index into `steps` of the step on show; undefined for the result. */
   readonly shownStep?: number;
@@ -70,7 +72,7 @@ const taskTitle: Record<Task, string> = { depth: "Depth", normals: "Normals" };
 
 /** What all tiles show, from the saved state and from what has arrived. */
 export function sceneOf(state: PanelState, generation: Generation | undefined, thumbnail: Thumbnail | undefined, shown: ShownSteps): Scene {
-  const { rows } = generation?.settings ?? state.settings;
+  const rows = shownRows(state, generation);
   const has = (task: Task): boolean => rows.some(({ models }) => models[task] !== undefined);
   const columns: Column[] = ["photo"];
   for (const task of ["depth", "normals"] as const) if (has(task)) columns.push(task);
@@ -84,6 +86,14 @@ export function sceneOf(state: PanelState, generation: Generation | undefined, t
     aspect: size && size.width / size.height,
     photo,
   };
+}
+
+/** The rows that were run, without those removed since, under the names that they have now. */
+function shownRows({ settings }: PanelState, generation: Generation | undefined): readonly RowSettings[] {
+  if (!generation) return settings.rows;
+  const labels = new Map(settings.rows.map(({ rowId, label }) => [rowId, label]));
+  const rows = generation.settings.rows.filter(({ rowId }) => labels.has(rowId)).map((row) => ({ ...row, label: labels.get(row.rowId) ?? row.label }));
+  return rows.length > 0 ? rows : generation.settings.rows;
 }
 
 interface Context {
@@ -103,6 +113,7 @@ function rowView(row: RowSettings, columns: readonly Column[], context: Context)
     label: row.label,
     summary: summaryOf(row),
     status: statusOf(row, context),
+    details: detailsOf(row, context),
     steps,
     shownStep: chosen !== undefined && chosen < steps.length ? chosen : undefined,
     tiles: columns.map((column) => tileView(row, column, context)),
@@ -125,6 +136,12 @@ function statusOf(row: RowSettings, { generation }: Context): string {
     return result ? [`${task} ${durationText(result.provenance.timingsMillis.total)}`] : [];
   });
   return done.join(" · ");
+}
+
+function detailsOf(row: RowSettings, { generation }: Context): string {
+  const results = tasksOf(row).flatMap((task) => generation?.runs.get(runIdOf(row.rowId, task))?.result ?? []);
+  const models = results.map(({ provenance: { task, model, processingSize } }) => `${taskTitle[task]}: ${model.id} at ${processingSize.width} × ${processingSize.height}`);
+  return [...models, ...new Set(results.flatMap(({ provenance }) => provenance.notes ?? []))].join("\n");
 }
 
 function tileView(row: RowSettings, column: Column, context: Context): TileView {
@@ -176,7 +193,8 @@ function mapTile(row: RowSettings, task: Task, context: Context): TileView {
 /** Whether this very run is under way. */
 function isBusy(row: RowSettings, task: Task, { generation }: Context): boolean {
   const id = runIdOf(row.rowId, task);
-  return generation?.status === "running" && generation.progress?.runId === id && !generation.runs.get(id)?.result;
+  const run = generation?.runs.get(id);
+  return generation?.status === "running" && !run?.result && (run?.latest !== undefined || generation.progress?.runId === id);
 }
 
 function fractionOf(run: RunView | undefined, busy: boolean): number | undefined {

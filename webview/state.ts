@@ -1,5 +1,5 @@
 import type { Task } from "../src/core/semantics";
-import { panelStateVersion, type ModelChoice, type PanelSettings, type PanelState, type RowSettings } from "../src/protocol/panel";
+import type { ModelChoice, PanelSettings, RowSettings } from "../src/protocol/panel";
 
 /** Rows that can be added with one click: the comparisons of the paper. */
 export const rowKinds = {
@@ -32,14 +32,12 @@ export function withChangedRow(settings: PanelSettings, rowId: string, change: P
   return { ...settings, rows: settings.rows.map((row) => (row.rowId === rowId ? { ...row, ...change } : row)) };
 }
 
-/** Whether two settings would give the same numbers; labels are not among them. */
-export function sameNumbers(a: PanelSettings, b: PanelSettings): boolean {
-  const numbers = ({ rows, ...rest }: PanelSettings): string =>
-    JSON.stringify([rest.seed, rest.processingResolution, rows.map(({ rowId, models, steps, spacing, ensembleSize, noise }) => [rowId, models.depth, models.normals, steps, spacing, ensembleSize, noise])]);
-  return numbers(a) === numbers(b);
-}
-
-/** A state saved by this version of the panel; anything else is left to the host. */
-export function usableState(saved: PanelState | undefined): PanelState | undefined {
-  return saved?.version === panelStateVersion ? saved : undefined;
+/** Whether running `wanted` would give other numbers than `ran` did; labels and removed rows do not. */
+export function isOutdated(wanted: PanelSettings, ran: PanelSettings): boolean {
+  const numbers = ({ models, steps, spacing, ensembleSize, noise }: RowSettings): string => JSON.stringify([models.depth, models.normals, steps, spacing, ensembleSize, noise]);
+  if (wanted.seed !== ran.seed || wanted.processingResolution !== ran.processingResolution) return true;
+  return wanted.rows.some((row) => {
+    const before = ran.rows.find(({ rowId }) => rowId === row.rowId);
+    return !before || numbers(row) !== numbers(before);
+  });
 }

@@ -21,6 +21,7 @@ export class StatusLine {
   update(name: string, generation: Generation | undefined): void {
     setText(this.#name, name);
     setText(this.#text, describe(generation));
+    attributes(this.#text, { title: describe(generation) || undefined });
     const running = generation?.status === "running";
     const { fraction = 0, remainingMillis } = generation?.progress ?? {};
     setText(this.#time, running && remainingMillis !== undefined ? `${durationText(remainingMillis)} left` : "");
@@ -34,7 +35,7 @@ export class StatusLine {
 function describe(generation: Generation | undefined): string {
   if (!generation) return "";
   const { status, progress, device, elapsedMillis } = generation;
-  const on = device ? ` on ${deviceText[device.device]}` : "";
+  const on = device ? ` on ${deviceText[device.device]}${device.note ? ` (${device.note})` : ""}` : "";
   if (status === "finished") return `Finished${elapsedMillis === undefined ? "" : ` in ${durationText(elapsedMillis)}`}${on}`;
   if (status === "cancelled") return "Cancelled";
   if (status === "failed") return "Failed";

@@ -1,7 +1,7 @@
 import type { NormalsFrame, Task } from "../src/core/semantics";
 import type { ViewState } from "../src/protocol/panel";
 import { colormapNames } from "./colormaps";
-import { button, checkbox, dropdown, iconButton, numberField, type Control } from "./controls";
+import { button, dropdown, iconButton, numberField, type Control } from "./controls";
 import { attributes, el, setText } from "./dom";
 
 export interface ToolbarActions {
@@ -22,8 +22,7 @@ export class Toolbar {
   readonly #colormap: Control<string>;
   readonly #low: Control<number>;
   readonly #high: Control<number>;
-  readonly #variation: Control<boolean>;
-  readonly #variationOf: Control<string>;
+  readonly #variation: Control<string>;
   readonly #frame: Control<string>;
   readonly #exposure = attributes(el("input"), { type: "range", min: "-3", max: "3", step: "0.25", "aria-label": "Exposure of the photograph in stops" });
   readonly #exposureText = el("span", "number");
@@ -38,9 +37,11 @@ export class Toolbar {
     const limits = { min: 0, max: 100 };
     this.#low = numberField("Lower percentile of the range", 2, limits, (low) => this.#changeRange(low, this.#range[1]));
     this.#high = numberField("Upper percentile of the range", 98, limits, (high) => this.#changeRange(this.#range[0], high));
-    this.#variation = checkbox("Variation", true, (showStd) => actions.changeView({ showStd }));
-    this.#variationOf = dropdown("Variation of", [["depth", "of depth"], ["normals", "of normals"]], "depth", (task) => actions.changeView({ variationOf: task as Task }));
-    this.#frame = dropdown("Frame of normals", [["own", "own frame"], ["RUB", "RUB"], ["LUB", "LUB"]], "own", (frame) =>
+    const variations = [["depth", "Variation of depth"], ["normals", "Variation of normals"], ["none", "No variation"]] as const;
+    this.#variation = dropdown("Variation", variations, "depth", (shown) =>
+      actions.changeView(shown === "none" ? { showStd: false } : { showStd: true, variationOf: shown as Task }),
+    );
+    this.#frame = dropdown("Frame of normals", [["own", "Normals: own"], ["RUB", "Normals: RUB"], ["LUB", "Normals: LUB"]], "own", (frame) =>
       actions.changeView({ normalsFrame: frame === "own" ? undefined : (frame as NormalsFrame) }),
     );
     this.#exposure.addEventListener("input", () => actions.changeView({ exposure: Number(this.#exposure.value) }));
@@ -49,8 +50,8 @@ export class Toolbar {
     this.element.append(
       group("main", this.#run.element, this.#settings.element, this.#export.element),
       group("look", this.#colormap.element, field("Range", this.#low.element, el("span", "", "–"), this.#high.element, el("span", "", "%"))),
-      group("look", this.#variation.element, this.#variationOf.element),
-      group("look", field("Normals", this.#frame.element)),
+      group("look", this.#variation.element),
+      group("look", this.#frame.element),
       group("look", field("Exposure", this.#exposure, this.#exposureText), reset.element),
     );
   }
@@ -67,9 +68,7 @@ export class Toolbar {
     this.#colormap.set(view.colormap);
     this.#low.set(view.rangePercentiles[0]);
     this.#high.set(view.rangePercentiles[1]);
-    this.#variation.set(view.showStd);
-    this.#variationOf.set(view.variationOf ?? "depth");
-    this.#variationOf.element.toggleAttribute("disabled", !view.showStd);
+    this.#variation.set(view.showStd ? (view.variationOf ?? "depth") : "none");
     this.#frame.set(view.normalsFrame ?? "own");
     const exposure = view.exposure ?? 0;
     if (Number(this.#exposure.value) !== exposure) this.#exposure.value = String(exposure);

@@ -179,6 +179,11 @@ describe("looking around in the panel", () => {
     assert.equal(await stage.tile("multi:depth").isVisible(), true);
     await tile.locator(".tile-head").dblclick();
     await stage.settle();
+    await stage.page.keyboard.press("]");
+    await stage.settle();
+    assert.equal(await stage.tile("single:normals").isVisible(), true, "the next tile in its place");
+    await stage.page.keyboard.press("[");
+    await stage.settle();
     assert.equal(await stage.tile("multi:depth").isVisible(), false, "by its title");
     await tile.getByRole("button", { name: "Restore (Esc)" }).click();
     await stage.settle();

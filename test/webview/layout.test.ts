@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import sharp from "sharp";
+import { fourRows, names, runOn } from "./realistic";
 import { event, init, multi, photoOf, settingsOf, single, stateOf, wholeRun } from "./scenario";
 import { Stage, Theatre, type ThemeName } from "./stage";
 
@@ -119,16 +121,20 @@ describe("layout and themes of the panel", () => {
     assert.equal(sphere.corner[3], 0);
   });
 
-  it("writes pictures of every theme for people to look at", async () => {
-    const folder = join(dirname(__dirname), "../out/screenshots");
+  it("writes pictures of every theme, and a narrow one, for people to look at", async () => {
+    const folder = join(__dirname, "../../out/screenshots");
     await mkdir(folder, { recursive: true });
-    for (const theme of ["darkModern", "lightModern"] as const) {
-      stage = await Stage.open(theatre, { theme });
-      await stage.send(init(state), ...wholeRun(1, settings));
+    const view = { ...state.view, rangePercentiles: [2, 98] as const };
+    const messages = await runOn("temple.jpg", 1, 0, fourRows);
+    for (const [theme, width, height] of [["darkModern", 1240, 860], ["lightModern", 1240, 860], ["hcBlack", 1240, 860], ["lightModern", 520, 900]] as const) {
+      stage = await Stage.open(theatre, { theme, width, height });
+      await stage.send(init({ ...stateOf(fourRows, names), view }), ...messages);
+      await stage.point("multi:depth", 0.4, 0.5);
       const picture = await stage.page.screenshot();
-      await writeFile(join(folder, `panel-${theme}.png`), picture);
-      assert.ok(picture.length > 20_000, "not blank");
-      if (theme === "darkModern") await stage.close();
+      await writeFile(join(folder, `panel-${theme}-${width}.png`), picture);
+      const colours = new Set(await sharp(picture).removeAlpha().resize(200).raw().toBuffer().then((bytes) => Array.from({ length: bytes.length / 3 }, (_, i) => bytes.readUIntBE(3 * i, 3))));
+      assert.ok(colours.size > 5000, `${theme} is full of pictures: ${colours.size}`);
+      if (width !== 520) await stage.close();
     }
   });
 });

@@ -7,24 +7,25 @@ import { event, mapOf, multi, resultOf, settingsOf, single, step } from "./scena
 
 const samples = join(__dirname, "../../media/samples");
 export const names = ["room.jpg", "coffee.jpg", "temple.jpg", "stream.jpg", "bowl.jpg", "mountain.jpg"];
-export const ten = { ...multi, steps: 10 };
-export const leading = { ...single, rowId: "leading", label: "Leading, 1 step (the flaw)", spacing: "leading" as const };
-export const endToEnd = { ...single, rowId: "e2e", label: "E2E fine-tuned", models: { depth: "e2e-depth", normals: "e2e-normals" }, noise: { kind: "zeros" as const } };
+const ten = { ...multi, steps: 10 };
+const leading = { ...single, rowId: "leading", label: "Leading, 1 step (the flaw)", spacing: "leading" as const };
+const endToEnd = { ...single, rowId: "e2e", label: "E2E fine-tuned", models: { depth: "e2e-depth", normals: "e2e-normals" }, noise: { kind: "zeros" as const } };
 export const twoRows: PanelSettings = settingsOf(ten, single);
 export const fourRows: PanelSettings = settingsOf(ten, single, leading, endToEnd);
 
+/** A sample photograph with a depth and normals that look like an estimate: a floor that rises, and the picture's relief. */
 export async function photograph(name: string): Promise<{ photo: DecodedImage; thumbnail: Thumbnail; depth: FloatMap; normals: FloatMap }> {
   // Small enough to travel to the page as text.
-  const file = sharp(await sharp(join(samples, name)).resize(640, 640, { fit: "inside" }).png().toBuffer());
+  const file = sharp(await sharp(join(samples, name)).resize(320, 320, { fit: "inside" }).png().toBuffer());
   const { data, info } = await file.clone().raw().toBuffer({ resolveWithObject: true });
   const { width, height } = info;
   const small = await file.clone().resize(160).jpeg().toBuffer();
-  const soft = await file.clone().greyscale().blur(9).raw().toBuffer();
+  const soft = await file.clone().greyscale().blur(5).raw().toBuffer();
   const depth = mapOf(width, height, 1, (x, y) => 0.9 - 0.75 * (y / height) ** 1.3 + 0.25 * (soft[y * width + x] / 255 - 0.5) + 0.12 * Math.abs(x / width - 0.5));
   const at = (x: number, y: number): number => depth.data[Math.min(height - 1, y) * width + Math.min(width - 1, x)];
   const normals = mapOf(width, height, 3, (x, y, c) => {
-    const dx = (at(x + 2, y) - at(x, y)) * 90;
-    const dy = (at(x, y + 2) - at(x, y)) * 90 + 0.35;
+    const dx = (at(x + 2, y) - at(x, y)) * 45;
+    const dy = (at(x, y + 2) - at(x, y)) * 45 + 0.35;
     const norm = Math.hypot(dx, dy, 1);
     return [dx, dy, 1][c] / norm;
   });

@@ -118,6 +118,8 @@ describe("running from the panel", () => {
     await stage.send({ type: "noiseChosen", rowId: "single", path: "/data/noise.npy" });
     await stage.page.getByRole("button", { name: "Remove Multi-step" }).click();
     await stage.settle();
+    assert.equal(await stage.tile("multi:depth").count(), 0, "gone at once");
+    assert.equal(await stateOfTile("single:depth"), "ready");
     await stage.click("Run Again");
     assert.deepEqual((await stage.sentOf("run")).at(-1)?.settings.rows, [{ ...single, noise: { kind: "file", path: "/data/noise.npy" } }]);
   });
