@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import type { Tensor } from "../../src/core/tensor";
 import { convertComponent, type ConvertOptions } from "../../src/graph/convert";
 import { createNetwork } from "../../src/inference/session";
-import { openSafetensors, readInt64, readTensor, type SafetensorsFile } from "../../src/io/safetensors";
-import type { BigIntTensor } from "../../src/pipeline/networks";
+import { openSafetensors, readInt64, readTensor, writeSafetensors, type SafetensorsFile, type WritableTensor } from "../../src/io/safetensors";
+import type { BigIntTensor, Network } from "../../src/pipeline/networks";
 
 const reference = join(__dirname, "..", "reference");
 
@@ -15,7 +17,19 @@ function caseNames(folder: string): string[] {
   return cases.map(({ name }) => name);
 }
 
+/** Networks by folder and options: loading one takes longer than running it. */
+const loaded = new Map<string, Promise<Network>>();
+after(() => Promise.all([...loaded.values()].map(async (network) => (await network).release())));
+
 async function runComponent(dir: string, inputs: Record<string, Tensor | BigIntTensor>, output: string, options?: ConvertOptions): Promise<Tensor> {
+  const key = JSON.stringify([dir, options, [...(options?.encoderHiddenStates?.data ?? [])]]);
+  const network = loaded.get(key) ?? convertComponent(dir, options).then((graph) => createNetwork(graph, { device: "cpu", threads: 1 }));
+  loaded.set(key, network);
+  return (await (await network).run(inputs))[output];
+}
+
+/** The same for files that will change or go: the network is not kept. */
+async function runOnce(dir: string, inputs: Record<string, Tensor | BigIntTensor>, output: string, options?: ConvertOptions): Promise<Tensor> {
   const network = await createNetwork(await convertComponent(dir, options), { device: "cpu", threads: 1 });
   try {
     return (await network.run(inputs))[output];
@@ -53,6 +67,23 @@ async function unetInputs(io: SafetensorsFile, name: string) {
   };
 }
 
+/** A copy of a component whose weights are rewritten by `write`. */
+async function withRewrittenWeights(folder: string, write: (dir: string, weights: SafetensorsFile) => Promise<void>, use: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), "plumbline-weights-"));
+  try {
+    await cp(join(reference, folder, "config.json"), join(dir, "config.json"));
+    await write(dir, await openSafetensors(join(reference, folder, "diffusion_pytorch_model.safetensors")));
+    await use(dir);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+}
+
+async function readAll(file: SafetensorsFile, dtype?: "F16" | "BF16"): Promise<Record<string, WritableTensor>> {
+  const entries = [...file.tensors.keys()].map(async (name) => [name, { ...(await readTensor(file, name)), dtype }] as const);
+  return Object.fromEntries(await Promise.all(entries));
+}
+
 describe("networks on the CPU against PyTorch", function () {
   this.timeout(30_000);
 
@@ -78,6 +109,61 @@ describe("networks on the CPU against PyTorch", function () {
       });
     }
   }
+
+  for (const name of caseNames("unet-sd2")) {
+    it(`unet-sd2 ${name}, weights in float16`, async () => {
+      const io = await openSafetensors(join(reference, "unet-sd2", "io.safetensors"));
+      const copy = async (dir: string) => cp(join(reference, "unet-sd2", "diffusion_pytorch_model.fp16.safetensors"), join(dir, "diffusion_pytorch_model.fp16.safetensors"));
+      await withRewrittenWeights("unet-sd2", copy, async (dir) => {
+        const inputs = await unetInputs(io, name);
+        assertClose(await runOnce(dir, inputs, "out_sample"), await readTensor(io, `${name}.output_fp16_weights`));
+      });
+    });
+  }
+
+  it("unet-lowvar gives the same from bfloat16 as from float32 weights rounded to it", async () => {
+    const io = await openSafetensors(join(reference, "unet-lowvar", "io.safetensors"));
+    const inputs = await unetInputs(io, "case01");
+    const outputs: Tensor[] = [];
+    await withRewrittenWeights("unet-lowvar", async (dir, weights) => writeSafetensors(join(dir, "diffusion_pytorch_model.safetensors"), await readAll(weights, "BF16")), async (dir) => {
+      outputs.push(await runOnce(dir, inputs, "out_sample"));
+      const rounded = await readAll(await openSafetensors(join(dir, "diffusion_pytorch_model.safetensors")));
+      await writeSafetensors(join(dir, "diffusion_pytorch_model.safetensors"), rounded);
+      outputs.push(await runOnce(dir, inputs, "out_sample"));
+    });
+    assert.deepEqual(outputs[0], outputs[1]);
+    const { rmsRel } = distance(outputs[0], await readTensor(io, "case01.output"));
+    assert.ok(rmsRel > 1e-4, "the weights were not rounded at all");
+  });
+
+  it("unet-lowvar gives the same from shards, and from links into another folder", async () => {
+    const io = await openSafetensors(join(reference, "unet-lowvar", "io.safetensors"));
+    const inputs = await unetInputs(io, "case01");
+    const shard = async (dir: string, weights: SafetensorsFile) => {
+      const tensors = Object.entries(await readAll(weights));
+      const names = ["blobs/one.safetensors", "blobs/two.safetensors"];
+      await mkdir(join(dir, "blobs"));
+      await writeSafetensors(join(dir, names[0]), Object.fromEntries(tensors.filter((_, i) => i % 3 === 0)));
+      await writeSafetensors(join(dir, names[1]), Object.fromEntries(tensors.filter((_, i) => i % 3 !== 0)));
+      for (const name of names) await symlink(name, join(dir, basename(name)));
+      const map = Object.fromEntries(tensors.map(([name], i) => [name, basename(names[i % 3 === 0 ? 0 : 1])]));
+      await writeFile(join(dir, "diffusion_pytorch_model.safetensors.index.json"), JSON.stringify({ metadata: {}, weight_map: map }));
+    };
+    await withRewrittenWeights("unet-lowvar", shard, async (dir) => {
+      assertClose(await runOnce(dir, inputs, "out_sample"), await readTensor(io, "case01.output"));
+      const { files } = await convertComponent(dir);
+      assert.deepEqual(files.map((file) => basename(file)).sort(), ["config.json", "diffusion_pytorch_model.safetensors.index.json", "one.safetensors", "two.safetensors"]);
+    });
+  });
+
+  it("unet-sd2 with its timestep constant equals the general network for every kind of timestep", async () => {
+    const io = await openSafetensors(join(reference, "unet-sd2", "io.safetensors"));
+    const { sample, encoder_hidden_states } = await unetInputs(io, "case00");
+    for (const timestep of [0, 1, 499, 999]) {
+      const general = await runComponent(join(reference, "unet-sd2"), { sample, encoder_hidden_states, timestep: { dims: [1], data: Float32Array.of(timestep) } }, "out_sample");
+      assertClose(await runOnce(join(reference, "unet-sd2"), { sample, encoder_hidden_states }, "out_sample", { timestep }), general);
+    }
+  });
 
   for (const folder of ["f8", "f8-old-keys", "f4", "f4-lowvar"]) {
     const cases = folder === "f8-old-keys" ? "vae/f8" : `vae/${folder}`;
