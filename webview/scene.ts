@@ -262,25 +262,39 @@ function variationTile(row: RowSettings, context: Context): TileView {
   if (row.ensembleSize > 1) {
     return { ...base, ...heat(run?.result?.stdOverMembers, context), title: `${name} std over members`, exportable: exportOf("stdOverMembers"), kind: `per pixel, ${unit}`, kindInFull: `Standard deviation of every pixel over the ensemble's members, ${unit}` };
   }
-  const reference = context.rows.find(({ steps }) => steps > 1) ?? context.rows[0];
+  const reference = referenceOf(context);
   if (reference.rowId === row.rowId || reference.models[task] === undefined) {
     return { ...base, nothing: "One step, one member: nothing to vary." };
   }
-  const other = shownRun(reference, task, context).run?.result;
-  const difference = run?.result && other && differenceTo(run.result, other);
+  // All differences share one scale: a row that is far off shows how close the others are.
+  const differences = context.rows.map((other) => differenceOf(other, task, context)).filter((map) => map !== undefined);
+  const top = Math.max(0, ...differences.map((map) => percentile(map, context.view.rangePercentiles[1])).filter(Number.isFinite));
   return {
     ...base,
-    ...heat(difference, context),
+    ...heat(differenceOf(row, task, context), context, top),
     title: `${name} vs. ${reference.label}`,
     kind: task === "depth" ? "absolute, after scale and shift" : "angle in radians",
     kindInFull: task === "depth" ? `Absolute difference to “${reference.label}” after the best scale and shift, in its units` : `Angle to the normals of “${reference.label}” in radians`,
   };
 }
 
+/** The row that single-step rows are compared with. */
+function referenceOf({ rows }: Context): RowSettings {
+  return rows.find(({ steps }) => steps > 1) ?? rows[0];
+}
+
+/** How far a row with neither steps nor members is from the reference; undefined until both are done. */
+function differenceOf(row: RowSettings, task: Task, context: Context): FloatMap | undefined {
+  const reference = referenceOf(context);
+  if (row.rowId === reference.rowId || row.steps > 1 || row.ensembleSize > 1) return undefined;
+  const mine = shownRun(row, task, context).run?.result;
+  const theirs = shownRun(reference, task, context).run?.result;
+  return mine && theirs && differenceTo(mine, theirs);
+}
+
 /** A non-negative map: colours begin at 0, so that little variation looks like little. */
-function heat(map: FloatMap | undefined, { view }: Context): Partial<TileView> {
+function heat(map: FloatMap | undefined, { view }: Context, top = map ? percentile(map, view.rangePercentiles[1]) : 0): Partial<TileView> {
   if (!map) return {};
-  const top = percentile(map, view.rangePercentiles[1]);
   const range: readonly [number, number] = [0, top > 0 ? top : 1];
   return { map, badge: `median ${shortText(percentile(map, 50))}`, picture: { kind: "scalar", map, lut: lutOf("magma"), range } };
 }

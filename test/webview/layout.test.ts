@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
-import { fourRows, names, runOn } from "./realistic";
+import { names, photograph, rows, runOn } from "./realistic";
 import { event, init, multi, photoOf, settingsOf, single, stateOf, wholeRun } from "./scenario";
 import { Stage, Theatre, type ThemeName } from "./stage";
 
@@ -104,6 +104,11 @@ describe("layout and themes of the panel", () => {
     assert.equal(await running(), 0);
   });
 
+  it("says so when it cannot draw", async () => {
+    stage = await Stage.open(theatre, { noGraphics: true });
+    assert.match((await stage.page.locator(".empty").textContent()) ?? "", /cannot be shown.*WebGL2.*hardware acceleration/);
+  });
+
   it("names the quantity, its kind and the frame in the legend", async () => {
     stage = await Stage.open(theatre);
     await stage.send(init(state), ...wholeRun(1, settings));
@@ -125,10 +130,11 @@ describe("layout and themes of the panel", () => {
     const folder = join(__dirname, "../../out/screenshots");
     await mkdir(folder, { recursive: true });
     const view = { ...state.view, rangePercentiles: [2, 98] as const };
-    const messages = await runOn("temple.jpg", 1, 0, fourRows);
-    for (const [theme, width, height] of [["darkModern", 1240, 860], ["lightModern", 1240, 860], ["hcBlack", 1240, 860], ["lightModern", 520, 900]] as const) {
+    const thumbnails = await Promise.all(names.map(async (name, image) => ({ type: "thumbnail" as const, image, thumbnail: (await photograph(name)).thumbnail })));
+    const messages = await runOn("temple.jpg", 1, 2, rows);
+    for (const [theme, width, height] of [["darkModern", 1240, 1240], ["lightModern", 1240, 860], ["hcBlack", 1240, 860], ["lightModern", 520, 900]] as const) {
       stage = await Stage.open(theatre, { theme, width, height });
-      await stage.send(init({ ...stateOf(fourRows, names), view }), ...messages);
+      await stage.send(init({ ...stateOf(rows, names), view, current: 2 }), ...thumbnails, ...messages);
       await stage.point("multi:depth", 0.4, 0.5);
       const picture = await stage.page.screenshot();
       await writeFile(join(folder, `panel-${theme}-${width}.png`), picture);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { FloatMap } from "../../src/core/image";
 import { directions, event, init, mapOf, multi, ramp, resultOf, settingsOf, single, stateOf, wholeRun } from "./scenario";
 import { Stage, Theatre } from "./stage";
 
@@ -140,6 +141,18 @@ describe("pictures of the panel", () => {
     const [other] = await stage.chip("single:variation");
     assert.ok(Math.abs(outlier - 0.25) < 0.01, `half the outlier, since the scale is 1/2: ${outlier}`);
     assert.ok(other < 0.002, `elsewhere the ramps agree: ${other}`);
+  });
+
+  it("shows all differences on one scale, so that a row that is far off stands out", async () => {
+    const flawed = { ...single, rowId: "leading", spacing: "leading" as const };
+    const three = settingsOf(multi, single, flawed);
+    const noisy = (amount: number): FloatMap => mapOf(width, height, 1, (x, y) => x / 47 + amount * (((x * 7 + y * 13) % 5) - 2));
+    const results = [event(1, { type: "result", result: resultOf(single, "depth", noisy(0.001)) }), event(1, { type: "result", result: resultOf(flawed, "depth", noisy(0.3)) })];
+    await stage.send(init(stateOf(three)), ...wholeRun(1, three), ...results);
+    const bars = await Promise.all(["single", "leading"].map((row) => stage.tile(`${row}:variation`).locator(".color-bar .number").allTextContents()));
+    assert.deepEqual(bars[0], bars[1]);
+    const [red, green, blue] = await stage.pixel("single:variation", 0.3, 0.3);
+    assert.ok(red + green + blue < 60, "the good row is nearly black");
   });
 
   it("keeps each pixel sharp when magnified", async () => {

@@ -7,16 +7,15 @@ import { event, mapOf, multi, resultOf, settingsOf, single, step } from "./scena
 
 const samples = join(__dirname, "../../media/samples");
 export const names = ["room.jpg", "coffee.jpg", "temple.jpg", "stream.jpg", "bowl.jpg", "mountain.jpg"];
-const ten = { ...multi, steps: 10 };
+const ten = { ...multi, steps: 5 };
 const leading = { ...single, rowId: "leading", label: "Leading, 1 step (the flaw)", spacing: "leading" as const };
 const endToEnd = { ...single, rowId: "e2e", label: "E2E fine-tuned", models: { depth: "e2e-depth", normals: "e2e-normals" }, noise: { kind: "zeros" as const } };
-export const twoRows: PanelSettings = settingsOf(ten, single);
-export const fourRows: PanelSettings = settingsOf(ten, single, leading, endToEnd);
+export const rows: PanelSettings = settingsOf(ten, single, leading, endToEnd);
 
 /** A sample photograph with a depth and normals that look like an estimate: a floor that rises, and the picture's relief. */
 export async function photograph(name: string): Promise<{ photo: DecodedImage; thumbnail: Thumbnail; depth: FloatMap; normals: FloatMap }> {
   // Small enough to travel to the page as text.
-  const file = sharp(await sharp(join(samples, name)).resize(320, 320, { fit: "inside" }).png().toBuffer());
+  const file = sharp(await sharp(join(samples, name)).resize(256, 256, { fit: "inside" }).png().toBuffer());
   const { data, info } = await file.clone().raw().toBuffer({ resolveWithObject: true });
   const { width, height } = info;
   const small = await file.clone().resize(160).jpeg().toBuffer();
@@ -32,8 +31,8 @@ export async function photograph(name: string): Promise<{ photo: DecodedImage; t
   return { photo: { width, height, rgb: new Uint8Array(data) }, thumbnail: { source: `data:image/jpeg;base64,${small.toString("base64")}`, width, height }, depth, normals };
 }
 
-/** A run on a photograph; `until` steps of the first row only when it is given. */
-export async function runOn(name: string, generation: number, image: number, settings: PanelSettings, until?: number): Promise<ToWebview[]> {
+/** A whole run on a photograph, with a thumbnail before it. */
+export async function runOn(name: string, generation: number, image: number, settings: PanelSettings): Promise<ToWebview[]> {
   const { photo, thumbnail, depth, normals } = await photograph(name);
   const { width, height } = photo;
   const noisy = (map: FloatMap, amount: number): FloatMap => mapOf(width, height, map.channels, (x, y, c) => {
@@ -45,20 +44,14 @@ export async function runOn(name: string, generation: number, image: number, set
   const events: PredictEvent[] = [{ type: "image", image: photo }, { type: "device", device: "cpu" }];
   for (const row of settings.rows) {
     const flawed = row.spacing === "leading";
-    for (let i = 0; i < Math.min(row.steps, 10) && row.steps > 1; i++) {
-      if (until !== undefined && i >= until) break;
+    for (let i = 0; i < row.steps && row.steps > 1; i++) {
       const amount = 0.5 * (1 - (i + 1) / row.steps);
       events.push(step(row, "depth", i, noisy(depth, amount), i > 0 ? std : undefined), step(row, "normals", i, noisy(normals, amount)));
     }
-    if (until !== undefined) {
-      events.push({ type: "progress", runId: `${row.rowId}:depth`, stage: "denoise", fraction: 0.34, remainingMillis: 12_400 });
-      break;
-    }
-    const timesteps = row.steps > 1 ? Array.from({ length: row.steps }, (_, i) => 999 - i * 100) : [flawed ? 1 : 999];
+    const timesteps = row.steps > 1 ? Array.from({ length: row.steps }, (_, i) => 999 - i * 200) : [flawed ? 1 : 999];
     const extra = { timesteps, totalMillis: row.steps > 1 ? 9120 : 1340, ...(row.steps > 1 ? { stdOverSteps: std } : {}) };
     events.push({ type: "result", result: resultOf(row, "depth", noisy(depth, flawed ? 1.6 : row.steps > 1 ? 0 : 0.03), extra) });
     events.push({ type: "result", result: resultOf(row, "normals", noisy(normals, flawed ? 2.4 : row.steps > 1 ? 0 : 0.06), extra) });
   }
-  const ended: ToWebview[] = until === undefined ? [{ type: "finished", generation, elapsedMillis: 21_400 }] : [];
-  return [{ type: "thumbnail", image, thumbnail }, { type: "started", generation, image, settings }, ...events.map((item) => event(generation, item)), ...ended];
+  return [{ type: "thumbnail", image, thumbnail }, { type: "started", generation, image, settings }, ...events.map((item) => event(generation, item)), { type: "finished", generation, elapsedMillis: 21_400 }];
 }

@@ -148,6 +148,11 @@ describe("running from the panel", () => {
     assert.equal(await notice.isVisible(), false);
   });
 
+  it("tells the host of an error in the page", async () => {
+    await stage.page.evaluate(() => window.dispatchEvent(new ErrorEvent("error", { message: "lost", error: new Error("lost") })));
+    assert.match((await stage.sentOf("error"))[0].message, /lost/);
+  });
+
   it("says what to do when there is no image", async () => {
     await stage.send(init(stateOf(settings, [])));
     assert.match((await stage.page.locator(".empty").textContent()) ?? "", /Right-click an image/);

@@ -19,7 +19,8 @@ export interface StageOptions {
   readonly reducedMotion?: boolean;
   /** What `getState` returns at the first load. */
   readonly saved?: PanelState;
-  readonly deviceScaleFactor?: number;
+  /** Plays a browser without WebGL2. */
+  readonly noGraphics?: boolean;
 }
 
 /** The real bundle in a real browser, with a host that is played by the test. */
@@ -27,8 +28,8 @@ export class Stage {
   private constructor(readonly page: Page, readonly errors: string[]) {}
 
   static async open(theatre: Theatre, options: StageOptions = {}): Promise<Stage> {
-    const { theme = "darkModern", width = 1200, height = 860, reducedMotion = true, saved, deviceScaleFactor = 1 } = options;
-    const page = await theatre.browser.newPage({ viewport: { width, height }, deviceScaleFactor, reducedMotion: reducedMotion ? "reduce" : "no-preference" });
+    const { theme = "darkModern", width = 1200, height = 860, reducedMotion = true, saved, noGraphics = false } = options;
+    const page = await theatre.browser.newPage({ viewport: { width, height }, reducedMotion: reducedMotion ? "reduce" : "no-preference" });
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(error.message));
     page.on("console", (message) => {
@@ -36,10 +37,10 @@ export class Stage {
     });
     // The loader of these tests wraps functions in a call of its own that the page does not have.
     await page.addInitScript("globalThis.__name = (value) => value;");
-    await page.addInitScript(fakeHost, saved);
+    await page.addInitScript(fakeHost, [saved, noGraphics] as const);
     await page.goto(`${theatre.address}/?${theme}`);
     const stage = new Stage(page, errors);
-    await stage.waitForMessage("ready");
+    if (!noGraphics) await stage.waitForMessage("ready");
     return stage;
   }
 
@@ -190,7 +191,7 @@ declare global {
 }
 
 /** Runs in the page before its scripts: VS Code's API, a count of uploads, and the graphics context for loss tests. */
-function fakeHost(saved: PanelState | undefined): void {
+function fakeHost([saved, noGraphics]: readonly [PanelState | undefined, boolean]): void {
   const key = "plumbline-state";
   const revive = (_key: string, value: unknown): unknown => {
     if (typeof value !== "object" || value === null || !("typedArray" in value)) return value;
@@ -216,6 +217,7 @@ function fakeHost(saved: PanelState | undefined): void {
   const canvases = HTMLCanvasElement.prototype as unknown as { getContext: (this: HTMLCanvasElement, ...args: unknown[]) => unknown };
   const original = canvases.getContext;
   canvases.getContext = function (this: HTMLCanvasElement, ...args: unknown[]) {
+    if (noGraphics && args[0] === "webgl2") return null;
     const context = original.apply(this, args);
     if (context instanceof WebGL2RenderingContext && !test.contexts.includes(context)) {
       test.contexts.push(context);
