@@ -22,6 +22,9 @@ const natives = {
   kerberos: "build/Release/kerberos.node",
 };
 
+/** The executable that takes the desktop build's place. */
+const standIn = join(root, "scripts/vscodeServer.mjs");
+
 /** Finds or installs both; returns `{ browser, vscode, kind }` with absolute paths. Throws `SetupError`. */
 export async function setUpEditor() {
   installDebianPackages();
@@ -29,7 +32,7 @@ export async function setUpEditor() {
   const browser = await findBrowser();
   if (desktop) return { browser, vscode: desktop, kind: "desktop" };
   installServer();
-  return { browser, vscode: join(root, "scripts/vscodeServer.mjs"), kind: "server" };
+  return { browser, vscode: standIn, kind: "server" };
 }
 
 /** Where code-server's start file lies once it is installed. */
@@ -75,7 +78,8 @@ export async function findBrowser() {
 
 /** The desktop build, or undefined where it cannot be fetched or there is no display to show it on. */
 async function findDesktop() {
-  if (process.env.PLUMBLINE_VSCODE) return process.env.PLUMBLINE_VSCODE;
+  const chosen = process.env.PLUMBLINE_VSCODE;
+  if (chosen) return chosen === standIn ? undefined : chosen;
   if (process.platform === "linux" && !process.env.DISPLAY && !process.env.WAYLAND_DISPLAY) return undefined;
   try {
     const { SilentReporter, downloadAndUnzipVSCode } = await import("@vscode/test-electron");

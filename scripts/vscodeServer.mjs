@@ -84,6 +84,9 @@ function workbenchAddress(port, { folder, developmentPath, testsPath }) {
   return `http://127.0.0.1:${port}/?folder=${encodeURIComponent(folder)}${query}`;
 }
 
+/** What the workbench says about itself while the tests run. */
+const workbenchTalk = /^(Resolv(ing|ed) connection token|Creating a socket|Ignoring fetching additional|Updating additional builtin|\[Service Worker\]|ChatSessionStore|Extension host \(Remote\) is)/;
+
 /** Opens the workbench in Chromium and waits for the exit code of the tests. */
 async function runTests(address) {
   const { chromium } = await import("playwright-core");
@@ -92,7 +95,7 @@ async function runTests(address) {
   try {
     const page = await browser.newPage();
     return await new Promise((done, fail) => {
-      const show = (kind, args) => console[kind === "warn" || kind === "error" ? kind : "log"](...args);
+      const show = (kind, args) => workbenchTalk.test(String(args[0])) || console[kind === "warn" || kind === "error" ? kind : "log"](...args);
       page.exposeFunction("codeAutomationLog", show).catch(fail);
       page.exposeFunction("codeAutomationExit", done).catch(fail);
       page.on("crash", () => fail(new Error("The browser's page crashed.")));
