@@ -27,10 +27,14 @@ def predict_map(unet, vae, scale, schedule, rgb_latent, context):
 
 
 def task_loss(task, decoded, truth, mask, sky_weight):
-    """Eq. 1 on the mean of the decoded channels or Eq. 2; the sky counts a little, so that it is not left undefined."""
+    """Eq. 1 on the mean of the decoded channels or Eq. 2; the sky counts a little, so that it is not left undefined.
+
+    Eq. 1 leaves scale and shift free, but what leaves [-1, 1] is clipped when the map is used: the excess is added.
+    """
     weight = mask + sky_weight * (1 - mask)
     if task == "depth":
-        return affine_invariant_l1(decoded.mean(1, keepdim=True), truth[:, :1], weight)
+        depth = decoded.mean(1, keepdim=True)
+        return affine_invariant_l1(depth, truth[:, :1], weight) + (depth.abs() - 1).clamp(min=0).mean()
     return angular_error(decoded, truth, weight)
 
 
