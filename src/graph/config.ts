@@ -16,9 +16,9 @@ export class Config {
     private readonly fields: Readonly<Record<string, unknown>>,
   ) {}
 
-  /** A whole number of at least 1. */
-  count(field: string): number {
-    return this.checked(field, "a whole number of at least 1", isCount);
+  /** A whole number of at least 1; `fallback` only where diffusers itself has that default. */
+  count(field: string, fallback?: number): number {
+    return this.checked(field, "a whole number of at least 1", isCount, fallback);
   }
 
   /** A whole number of at least 0. */

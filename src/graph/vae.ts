@@ -11,7 +11,7 @@ const epsilon = 1e-6;
 export function buildEncoder(g: GraphBuilder, config: Config): void {
   const channels = config.counts("block_out_channels");
   const layers = config.count("layers_per_block");
-  const resnet: ResnetSettings = { groups: config.count("norm_num_groups"), epsilon };
+  const resnet: ResnetSettings = { groups: config.count("norm_num_groups", 32), epsilon };
   const momentCount = 2 * config.count("latent_channels");
   config.choices("down_block_types", channels.length, ["DownEncoderBlock2D"]);
 
@@ -35,7 +35,7 @@ export function buildEncoder(g: GraphBuilder, config: Config): void {
 export function buildDecoder(g: GraphBuilder, config: Config): void {
   const channels = [...config.counts("block_out_channels")].reverse();
   const layers = config.count("layers_per_block") + 1;
-  const resnet: ResnetSettings = { groups: config.count("norm_num_groups"), epsilon };
+  const resnet: ResnetSettings = { groups: config.count("norm_num_groups", 32), epsilon };
   const latentChannels = config.count("latent_channels");
   config.choices("up_block_types", channels.length, ["UpDecoderBlock2D"]);
 

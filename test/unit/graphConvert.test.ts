@@ -84,6 +84,10 @@ describe("config.json that asks for what is not built", () => {
     await assertRefused(convertComponent(await changed("clip-text/sd2-gelu", (config) => (config.hidden_act = "relu"))), "unsupported", '"hidden_act"', "gelu or quick_gelu");
   });
 
+  it("VAE: the files of Stable Diffusion 1 leave out the number of groups, which is 32 then", async () => {
+    await assertRefused(convertComponent(await changed("vae/f4", (config) => delete config.norm_num_groups), { part: "decoder" }), "bad-model", "GroupNorm of 32 groups", "16");
+  });
+
   it("a part where there is none, and none where there are two", async () => {
     await assertRefused2(convertComponent(join(reference, "unet-sd2"), { part: "decoder" }));
     await assertRefused2(convertComponent(join(reference, "vae/f4")));
