@@ -1,13 +1,16 @@
 #!/usr/bin/env node
 // Takes the pictures of the README anew: media/screenshots/*.png, from a real VS Code.
+import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { register } from "tsx/esm/api";
 import { root, setUp } from "./setup.mjs";
 
-const editor = await setUp("test");
-Object.assign(process.env, { PLUMBLINE_BROWSER: editor.browser, PLUMBLINE_VSCODE: editor.vscode, PLUMBLINE_VSCODE_KIND: editor.kind });
-register();
+if (!process.execArgv.includes("--import=tsx")) {
+  // The set-up brings the loader that the window's driver, written for the tests, needs.
+  const editor = await setUp("test");
+  const environment = { ...process.env, PLUMBLINE_BROWSER: editor.browser, PLUMBLINE_VSCODE: editor.vscode, PLUMBLINE_VSCODE_KIND: editor.kind };
+  process.exit(spawnSync(process.execPath, ["--import=tsx", ...process.argv.slice(1)], { cwd: root, env: environment, stdio: "inherit" }).status ?? 1);
+}
 const { chooseInExplorer, openWorkbench, panelFrame } = await import("../test/vscode/ui/workbench.ts");
 const { readAt, waitIdle } = await import("../test/vscode/ui/tiles.ts");
 

@@ -136,7 +136,7 @@ export async function chooseInExplorer(page: Page, names: readonly string[], ent
   const row = (name: string) => page.locator(".explorer-folders-view .monaco-list-row", { hasText: name });
   if (names.length > 1) for (const [i, name] of names.entries()) await row(name).click({ modifiers: i === 0 ? [] : ["ControlOrMeta"] });
   const item = page.locator(".monaco-menu .action-item", { hasText: entry }).first();
-  for (let tries = 0; tries < 10; tries++) {
+  for (let tries = 0; tries < 45; tries++) {
     await row(names[names.length - 1]).click({ button: "right" });
     await page.locator(".monaco-menu .action-item").first().waitFor();
     if (await item.isVisible()) return item.click();
