@@ -11,7 +11,6 @@ TITLES = {"plumbline-depth": "Plumbline depth (diffusion)", "plumbline-normals":
 
 CARD = """---
 license: apache-2.0
-library_name: diffusers
 pipeline_tag: {tag}
 tags: [{tag}, marigold, plumbline]
 ---
@@ -20,21 +19,25 @@ tags: [{tag}, marigold, plumbline]
 
 A small estimator trained from nothing on rendered scenes, made so that Plumbline shows a result within a minute of being
 installed and without a download. It follows the protocol of *Fine-Tuning Image-Conditional Diffusion Models is Easier than
-You Think* (Martin Garcia et al., WACV 2025) at about a hundredth of the size of the models of that paper.
+You Think* (Martin Garcia et al., WACV 2025) with networks of about a hundredth of the size. The folder follows the layout of
+diffusers; parts shared by several models lie in `../shared` and are named in `model_index.json` under `_plumbline`.
 
 **Output.** {output}
 
 **How it works.** {method}
 
 **Trained on** {scenes} procedurally rendered scenes (rooms, table-tops and portraits, outdoor; `training/renderer`) of
-192 x 144 pixels. No photograph, no pretrained weight and no data of others went into it. {seen}
+192 x 144 pixels. No photograph, no pretrained weight and no data of others went into it.
+{seen}
 
 **Network.** UNet of {parameters:.1f} M parameters in the layout of Stable Diffusion 2, an autoencoder of factor 4 with
 {vae_parameters:.2f} M parameters (`../shared/vae`), a constant two-token context in place of a text encoder
 (`empty_prompt.safetensors`). Best at about 192 x 144 pixels: larger images are scaled down, and fine detail is lost.
 
 ## Figures
-On the held-out set ({heldout}; textures and layouts never seen in training), {measure}:
+On the held-out set ({heldout}; textures and layouts never seen in training), {measure}.
+`reconstruction`: the truth through the autoencoder, the best that any row can reach. `leading`, `trailing`: the diffusion model
+with that many steps. `diffusion-zeros`: the diffusion model run in one step from zeros. `e2e`: fine-tuned end to end.
 
 {table}
 
