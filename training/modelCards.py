@@ -56,7 +56,8 @@ OUTPUTS = {"depth": "Affine-invariant depth in [0, 1]: 0 near, 1 far, planar (z)
 METHODS = {True: "One step: t = 999, zeros in place of noise, no randomness. Fine-tuned from the diffusion model through the "
                  "frozen decoder on the paper's {equation}.",
            False: "Diffusion: v-prediction, DDIM, trailing time steps. One network serves depth and normals, told apart by "
-                  "the context. Steps beyond the first sharpen more than they correct; `leading` with one step is noise."}
+                  "the context. 40 % of its training samples had t = T and zeros for noise, so that the one-step setting is part "
+                  "of it. Steps beyond the first sharpen more than they correct; `leading` with one step is noise."}
 EQUATIONS = {"depth": "affine-invariant loss (Eq. 1)", "normals": "angular loss (Eq. 2)"}
 COLUMNS = {"depth": (("absrel", "AbsRel %"), ("delta1", "delta1 %")),
            "normals": (("meanAngle", "mean angle (degrees)"), ("pct11_25", "below 11.25 degrees %"))}
