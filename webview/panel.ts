@@ -1,4 +1,5 @@
 import { panelStateVersion, type ExportRequest, type PanelSettings, type PanelState, type ToWebview, type ViewState } from "../src/protocol/panel";
+import { AddRows } from "./addRows";
 import { el, setText } from "./dom";
 import { ExportMenu } from "./exportMenu";
 import type { Painter } from "./gl/painter";
@@ -46,6 +47,7 @@ export class Panel {
     addAndRun: (settings, rowId) => this.#addAndRun(settings, rowId),
     chooseNoise: (rowId) => this.host.post({ type: "chooseNoise", rowId }),
   });
+  readonly #addRows = new AddRows((settings, rowId) => this.#addAndRun(settings, rowId));
   readonly #strip = new Strip((image) => this.#show(image));
   readonly #status = new StatusLine();
   readonly #notice = new Notice(() => this.host.post({ type: "showLog" }), () => this.#run());
@@ -74,7 +76,7 @@ export class Panel {
   constructor(private readonly host: Host, private readonly painter: Painter) {
     this.element.append(
       this.#toolbar.element, this.#exportMenu.element, this.#form.element, this.#notice.element,
-      this.#strip.element, this.#status.element, this.#empty, this.#scroll,
+      this.#strip.element, el("div", "headline", this.#status.element, this.#addRows.element), this.#empty, this.#scroll,
       el("div", "foot", this.#probe.element, this.#probe.live),
     );
     document.addEventListener("keydown", (event) => this.#key(event));
@@ -144,6 +146,7 @@ export class Panel {
       hasImages: this.#session.images.length > 0,
     });
     this.#form.update(settings, this.#session.models, this.#formOpen);
+    this.#addRows.update(settings, this.#session.models);
     this.#strip.update(this.#session.images, current, this.#session.thumbnails, (image) => this.#imageStatus(image));
     this.#status.update(name, generation);
     this.#layout.update(this.#scene, view.maximised);
@@ -159,6 +162,7 @@ export class Panel {
     this.#empty.hidden = !nothing;
     this.#scroll.hidden = nothing;
     this.#status.element.hidden = nothing;
+    this.#addRows.element.hidden = nothing || this.#formOpen;
     if (!nothing) return;
     const text = this.#initialised ? "Right-click an image in the Explorer and choose “Estimate Geometry”." : "";
     if (this.#empty.childElementCount === 0) this.#empty.append(el("h2", "", "Depth and normals of a photograph"), el("p"));

@@ -1,15 +1,16 @@
 import type { Task } from "../src/core/semantics";
 import type { NoiseChoice, TimestepSpacing } from "../src/core/settings";
 import type { ModelChoice, PanelSettings, RowSettings } from "../src/protocol/panel";
-import { button, dropdown, iconButton, numberField, textField } from "./controls";
+import { addRowButtons, type AddAndRun } from "./addRows";
+import { dropdown, iconButton, numberField, textField } from "./controls";
 import { attributes, el } from "./dom";
-import { rowKinds, withChangedRow, withRow, type RowKind } from "./state";
+import { rowKinds, withChangedRow, type RowKind } from "./state";
 
 export interface RunFormActions {
   /** The settings were edited; nothing runs yet. */
   change(settings: PanelSettings): void;
   /** A row was added with one click and is to run at once. */
-  addAndRun(settings: PanelSettings, rowId: string): void;
+  addAndRun: AddAndRun;
   chooseNoise(rowId: string): void;
 }
 
@@ -45,7 +46,8 @@ export class RunForm {
     const table = attributes(el("div", "run-rows"), { role: "table", "aria-label": "Rows" });
     table.append(attributes(el("div", "run-row run-row-head", ...columns.map((name) => attributes(el("span", "", name), { role: "columnheader" }))), { role: "row" }));
     for (const row of settings.rows) table.append(this.#row(row, settings));
-    const add = el("div", "run-add", ...(Object.keys(rowKinds) as RowKind[]).flatMap((kind) => this.#addButton(kind, settings)));
+    const buttons = addRowButtons(Object.keys(rowKinds) as RowKind[], settings, this.#models, () => this.#settings ?? settings, this.actions.addAndRun);
+    const add = el("div", "run-add", ...buttons);
     const common = el(
       "div",
       "run-common",
@@ -58,16 +60,6 @@ export class RunForm {
 
   #common(change: Partial<PanelSettings>): void {
     if (this.#settings) this.actions.change({ ...this.#settings, ...change });
-  }
-
-  #addButton(kind: RowKind, settings: PanelSettings): HTMLElement[] {
-    if (!withRow(settings, kind, this.#models)) return [];
-    const add = (): void => {
-      const added = this.#settings && withRow(this.#settings, kind, this.#models);
-      if (added) this.actions.addAndRun(added.settings, added.rowId);
-    };
-    const { element } = button(rowKinds[kind].add, add, { icon: "add" });
-    return [attributes(element, { "data-add": kind, title: "Adds this row and runs it" })];
   }
 
   #row(row: RowSettings, settings: PanelSettings): HTMLElement {

@@ -11,6 +11,16 @@ export const rowKinds = {
 
 export type RowKind = keyof typeof rowKinds;
 
+/** Whether a row of this kind is there, whatever its label and its exact number of steps. */
+export function hasRow(settings: PanelSettings, kind: RowKind, models: readonly ModelChoice[]): boolean {
+  const { endToEnd, steps, spacing } = rowKinds[kind];
+  return settings.rows.some((row) => row.spacing === spacing && row.steps > 1 === steps > 1 && isEndToEnd(row, models) === endToEnd);
+}
+
+function isEndToEnd(row: RowSettings, models: readonly ModelChoice[]): boolean {
+  return Object.values(row.models).some((id) => models.find((model) => model.id === id)?.endToEnd);
+}
+
 /** The settings with a row of a kind at the end; undefined when there is no model for it. */
 export function withRow(settings: PanelSettings, kind: RowKind, models: readonly ModelChoice[]): { settings: PanelSettings; rowId: string } | undefined {
   const { label, endToEnd, steps, spacing, noise } = rowKinds[kind];

@@ -165,12 +165,16 @@ async function onDevice<T>(engine: Engine, choice: DeviceChoice, work: (chosen: 
     return await work({ device, ...(skipped && { note: skipped }) });
   } catch (error) {
     if (device === "cpu" || isCancelled(error) || !(error instanceof PlumblineError) || error.code !== "engine-failed") throw error;
-    // What ONNX Runtime says begins with where in its own source it says it.
-    const reason = error.message.replace(/\/onnxruntime_src\/.*? was false\. /s, "").trim();
-    const note = `The device ${device} could not be used, so the CPU was: ${reason}`;
+    const note = `The device ${device} could not be used, so the CPU was: ${reasonOf(error)}`;
     engine.failures.set(device, note);
     return work({ device: "cpu", note });
   }
+}
+
+/** Why a device failed, in words. What ONNX Runtime says begins with where in its own source it says it. */
+function reasonOf({ message }: PlumblineError): string {
+  if (message.includes("No supported adapters")) return "no GPU was found.";
+  return message.replace(/\/onnxruntime_src\/.*? was false\. /s, "").trim();
 }
 
 function decodesSteps({ stepMaps, recordSteps, stdOverSteps }: PredictParams): boolean {

@@ -94,15 +94,17 @@ describe("running from the panel", () => {
 
   it("adds the leading row, the flaw, with one click and runs it alone", async () => {
     await stage.send(init(state), ...wholeRun(1, settings));
-    await stage.click("Settings");
-    await stage.page.locator('[data-add="leading"]').click();
+    const offered = (): Promise<(string | null)[]> => stage.page.locator(".add-rows [data-add]").evaluateAll((buttons) => buttons.map((element) => element.getAttribute("data-add")));
+    assert.deepEqual(await offered(), ["leading", "endToEnd"], "the comparisons that are not shown yet");
+    await stage.page.locator('.add-rows [data-add="leading"]').click();
     const run = (await stage.sentOf("run")).at(-1);
     assert.deepEqual(run?.only, ["leading-1"]);
     const row = run?.settings.rows[2];
     assert.deepEqual([row?.steps, row?.spacing, row?.models], [1, "leading", { depth: "depth", normals: "normals" }]);
     await stage.send({ type: "started", generation: 2, image: 0, settings: run.settings, only: run.only });
     assert.equal(await stateOfTile("multi:depth"), "ready", "the rows that are not run keep their results");
-    await stage.page.locator('[data-add="endToEnd"]').click();
+    assert.deepEqual(await offered(), ["endToEnd"]);
+    await stage.page.locator('.add-rows [data-add="endToEnd"]').click();
     const second = (await stage.sentOf("run")).at(-1);
     assert.deepEqual(second?.settings.rows[3].models, { depth: "e2e-depth", normals: "e2e-normals" });
     assert.equal(second.settings.rows[3].noise.kind, "zeros");

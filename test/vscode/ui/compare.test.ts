@@ -48,9 +48,7 @@ describe("Compare Multi-Step vs Single-Step, in a light theme", function () {
 
   it("runs a leading row alone when it is added, and leaves the others as they are", async () => {
     const before = (await frame.locator(".row-status").allInnerTexts()).slice(0, 2);
-    const add = frame.locator('[data-add="leading"]').first();
-    if (!(await add.isVisible())) await frame.locator(".toolbar vscode-button", { hasText: "Settings" }).click();
-    await add.click();
+    await frame.locator('.add-rows [data-add="leading"]').click();
     await frame.locator(".row-summary", { hasText: "1 step · leading" }).waitFor();
     await waitIdle(frame);
     const rowIds = await frame.locator("figure.tile[data-column=depth]").evaluateAll((tiles) => tiles.map((element) => element.getAttribute("data-key")?.split(":")[0] ?? ""));
