@@ -165,7 +165,7 @@ async function onDevice<T>(engine: Engine, choice: DeviceChoice, work: (chosen: 
     return await work({ device, ...(skipped && { note: skipped }) });
   } catch (error) {
     if (device === "cpu" || isCancelled(error) || !(error instanceof PlumblineError) || error.code !== "engine-failed") throw error;
-    const note = `The device ${device} could not be used, so the CPU was: ${reasonOf(error)}`;
+    const note = `${device} could not be used: ${reasonOf(error)}`;
     engine.failures.set(device, note);
     return work({ device: "cpu", note });
   }
@@ -173,7 +173,7 @@ async function onDevice<T>(engine: Engine, choice: DeviceChoice, work: (chosen: 
 
 /** Why a device failed, in words. What ONNX Runtime says begins with where in its own source it says it. */
 function reasonOf({ message }: PlumblineError): string {
-  if (message.includes("No supported adapters")) return "no GPU was found.";
+  if (message.includes("No supported adapters")) return "no GPU found";
   return message.replace(/\/onnxruntime_src\/.*? was false\. /s, "").trim();
 }
 

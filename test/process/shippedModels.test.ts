@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { plumbline, repository } from "./cliProcess";
+
+/** What a first set of shipped estimators must reach on the held-out scenes; and what the paper found must show. */
+const bar = { absrel: 22, delta1: 71, meanAngle: 27, trailingGain: 0.3 };
+
+interface Row {
+  readonly name: string;
+  readonly absrel: number;
+  readonly delta1: number;
+  readonly meanAngle: number;
+}
+
+describe("the shipped models", () => {
+  it("show the paper's findings on the held-out scenes: leading-1 useless, trailing-1 good, E2E best", async function () {
+    this.timeout(300_000);
+    const names = ["leading-1", "trailing-1", "trailing-4", "trailing-10", "e2e"];
+    const { code, stdout, stderr } = await plumbline(["table", "--rows", names.join(","), "--device", "cpu", "--json"]);
+    assert.equal(code, 0, stderr);
+    const rows = JSON.parse(stdout) as Row[];
+    assert.deepEqual(rows.map(({ name }) => name), names);
+    const [leading, trailing, , , endToEnd] = rows;
+    assert.ok(trailing.absrel <= (1 - bar.trailingGain) * leading.absrel, `AbsRel of trailing-1 ${trailing.absrel}, of leading-1 ${leading.absrel}`);
+    assert.ok(leading.meanAngle > 60, `leading-1 is noise: mean angle ${leading.meanAngle}`);
+    for (const row of rows.slice(0, -1)) {
+      assert.ok(endToEnd.absrel < row.absrel && endToEnd.delta1 > row.delta1 && endToEnd.meanAngle < row.meanAngle, `E2E ${JSON.stringify(endToEnd)} against ${JSON.stringify(row)}`);
+    }
+    assert.ok(endToEnd.absrel <= bar.absrel && endToEnd.delta1 >= bar.delta1 && endToEnd.meanAngle <= bar.meanAngle, JSON.stringify(endToEnd));
+  });
+
+  it("fit into 48 MB, and each has a card with its figures and a word on photographs", async () => {
+    const models = join(repository, "models");
+    const files = (await readdir(models, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+    const sizes = await Promise.all(files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size));
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    assert.ok(total > 1e6 && total <= 48e6, `${total} bytes`);
+    const { models: entries } = JSON.parse(await readFile(join(models, "catalogue.json"), "utf8")) as { models: { dir: string }[] };
+    assert.equal(entries.length, 4);
+    for (const { dir } of entries) {
+      const card = await readFile(join(models, dir, "README.md"), "utf8");
+      for (const part of ["**Trained on**", "## Figures", "trailing-1", "## On real photographs", "**Do not use it**"]) assert.ok(card.includes(part), `${dir}/README.md says nothing of ${part}`);
+    }
+  });
+});
