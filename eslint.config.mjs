@@ -10,7 +10,7 @@ export const rooms = {
   "src/pipeline": { folders: ["src/core"], packages: [] },
   "src/graph": { folders: ["src/core", "src/io"], packages: ["node:*", "protobufjs"] },
   "src/io": { folders: ["src/core"], packages: ["node:*", "sharp"] },
-  "src/catalogue": { folders: ["src/core"], packages: ["node:*"] },
+  "src/catalogue": { folders: ["src/core", "src/io"], packages: ["node:*"] },
   "src/inference": { folders: ["src/core", "src/pipeline", "src/graph", "src/io", "src/catalogue", "src/protocol"], packages: ["node:*", "onnxruntime-node"] },
   "src/cli": { folders: ["src/core", "src/io", "src/catalogue", "src/protocol", "src/inference/client"], packages: ["node:*", "commander"] },
   "src/extension": { folders: ["src/core", "src/io", "src/catalogue", "src/protocol", "src/inference/client"], packages: ["node:*", "vscode"] },

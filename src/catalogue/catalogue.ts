@@ -2,7 +2,8 @@ import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { PlumblineError, unexpected } from "../core/errors";
 import type { Task } from "../core/semantics";
-import { booleanAt, choiceAt, isObject, numberAt, objectAt, readJsonFile, required, stringAt, type JsonFile } from "./jsonFile";
+import { isObject } from "../io/jsonFile";
+import { booleanAt, choiceAt, numberAt, objectAt, readJsonFile, required, stringAt, type JsonFile } from "./jsonFile";
 import { describeModel, type ModelDefaults, type ModelDescription } from "./modelFolder";
 
 /** A model that Plumbline knows by id. */

@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { PlumblineError, unexpected } from "../core/errors";
+import { isObject, readJsonObject } from "../io/jsonFile";
 
 /** A parsed JSON object together with where it came from, for error messages. */
 export interface JsonFile {
@@ -7,26 +7,17 @@ export interface JsonFile {
   readonly values: Readonly<Record<string, unknown>>;
 }
 
-/** Reads a file that holds one JSON object. Throws `not-found` when it is missing, `bad-model` when it is anything else. */
-export async function readJsonFile(path: string, remedy = ""): Promise<JsonFile> {
-  let text: string;
+/**
+ * Reads a file that holds one JSON object. Throws `not-found` when it is missing, `bad-model` when it is anything else;
+ * `remedy` says what to do in place of the reader's own advice.
+ */
+export async function readJsonFile(path: string, remedy?: string): Promise<JsonFile> {
   try {
-    text = await readFile(path, "utf8");
+    return { path, values: await readJsonObject(path) };
   } catch (cause) {
-    throw new PlumblineError("not-found", `Expected a file at ${path} but it cannot be read.`, remedy, { cause });
+    if (cause instanceof PlumblineError && remedy !== undefined) throw new PlumblineError(cause.code, cause.message, remedy, { cause });
+    throw cause;
   }
-  let values: unknown;
-  try {
-    values = JSON.parse(text);
-  } catch (cause) {
-    throw new PlumblineError("bad-model", `Expected JSON in ${path}: ${cause instanceof Error ? cause.message : String(cause)}.`, remedy, { cause });
-  }
-  if (!isObject(values)) throw unexpected("bad-model", path, "a JSON object", values, remedy);
-  return { path, values };
-}
-
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The part of a file that is an object of its own; empty where the key is absent. */

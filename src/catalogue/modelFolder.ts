@@ -4,7 +4,8 @@ import { PlumblineError, unexpected } from "../core/errors";
 import { parseSchedulerConfig, type SchedulerConfig } from "../core/schedulers/config";
 import type { NormalsFrame, Semantics, Task } from "../core/semantics";
 import type { TimestepSpacing } from "../core/settings";
-import { booleanAt, choiceAt, isObject, numberAt, objectAt, readJsonFile, required, stringAt, type JsonFile } from "./jsonFile";
+import { isObject } from "../io/jsonFile";
+import { booleanAt, choiceAt, numberAt, objectAt, readJsonFile, required, stringAt, type JsonFile } from "./jsonFile";
 
 /** Settings that a model was made for. */
 export interface ModelDefaults {

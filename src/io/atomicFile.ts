@@ -4,10 +4,10 @@ import { dirname } from "node:path";
 import { PlumblineError } from "../core/errors";
 
 /**
- * Writes a file under a temporary name in the same folder (made if missing) and then gives it its name, so that no
+ * Writes a file, whole or in parts one after another, under a temporary name in the same folder (made if missing) and then gives it its name, so that no
  * reader ever sees half of it and an older file stays whole when writing fails. Throws `write-failed`.
  */
-export async function writeFileAtomically(path: string, content: Uint8Array | string): Promise<void> {
+export async function writeFileAtomically(path: string, content: Uint8Array | string | readonly Uint8Array[]): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     await mkdir(dirname(path), { recursive: true });

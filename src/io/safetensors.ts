@@ -1,8 +1,8 @@
-import { randomUUID } from "node:crypto";
-import { open, rename, rm, type FileHandle } from "node:fs/promises";
+import { open, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { PlumblineError, unexpected } from "../core/errors";
 import { elementCount, type Tensor } from "../core/tensor";
+import { writeFileAtomically } from "./atomicFile";
 import { bytesFromFloats, floatsFromBytes, type FloatDtype } from "./floatFormat";
 import { damaged, describe, isObject, notFound, parseObject, readJsonObject } from "./jsonFile";
 
@@ -93,23 +93,7 @@ export async function writeSafetensors(
   const padding = Buffer.alloc((8 - (json.length % 8)) % 8, " ");
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length + padding.length));
-  await writeAtomically(path, [length, json, padding, ...parts]);
-}
-
-async function writeAtomically(path: string, parts: readonly Uint8Array[]): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  try {
-    const handle = await open(temporary, "wx");
-    try {
-      for (const part of parts) await handle.writeFile(part);
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    throw new PlumblineError("write-failed", `Could not write ${path}: ${(cause as Error).message}`, "Choose a folder that can be written to.", { cause });
-  }
+  await writeFileAtomically(path, [length, json, padding, ...parts]);
 }
 
 async function openSingle(path: string): Promise<SafetensorsFile> {

@@ -74,7 +74,7 @@ describe("model folder", () => {
   const broken: [string, () => Promise<unknown>, { code: string; message: RegExp }][] = [
     ["a folder that is not there", () => rm(dir, { recursive: true }).then(() => mkdir(dirname(dir), { recursive: true })), { code: "not-found", message: /model folder/ }],
     ["a missing index", () => rm(join(dir, "model_index.json")), { code: "not-found", message: /model_index\.json/ }],
-    ["an index that is no JSON", () => writeFile(join(dir, "model_index.json"), "{"), { code: "bad-model", message: /JSON in .*model_index\.json/ }],
+    ["an index that is no JSON", () => writeFile(join(dir, "model_index.json"), "{"), { code: "bad-model", message: /JSON for .*model_index\.json/ }],
     ["another pipeline", () => edit("model_index.json", { _class_name: "StableVideoDiffusionPipeline" }), { code: "unsupported", message: /_class_name.*StableVideoDiffusionPipeline/ }],
     ["a missing component", () => rm(join(dir, "vae"), { recursive: true }), { code: "not-found", message: /vae/ }],
     ["missing weights", () => rm(join(dir, "unet", "diffusion_pytorch_model.safetensors")), { code: "not-found", message: /\.safetensors in .*unet/ }],
