@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { throwIfCancelled } from "../core/errors";
 import { startEngine, type EngineClient } from "../inference/client";
 import type { PredictEvent, PredictParams, PredictReturn, RunResult } from "../protocol/inference";
@@ -15,6 +16,9 @@ export interface Session {
 
 /** Ctrl+C often arrives twice at once, from the terminal and from a parent process; only a later one is impatience. */
 const doubleSignalMillis = 1000;
+
+/** How long an interrupted command outlives its end: while Node shuts down, a repetition would kill it with no exit code. */
+const lingerMillis = 200;
 
 /** Gives a command an engine, which ends with it. Ctrl+C rejects what runs with `cancelled`; a later second one ends at once. */
 export async function withEngine<T>(use: (session: Session) => Promise<T>): Promise<T> {
@@ -37,6 +41,7 @@ export async function withEngine<T>(use: (session: Session) => Promise<T>): Prom
     throw error;
   } finally {
     await engine.dispose();
+    if (interruptedAt !== undefined) await setTimeout(interruptedAt + lingerMillis - performance.now());
   }
 }
 
