@@ -1,5 +1,5 @@
 import { readdir, stat } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { basename, join, resolve, sep } from "node:path";
 import { PlumblineError, unexpected } from "../core/errors";
 import { parseSchedulerConfig, type SchedulerConfig } from "../core/schedulers/config";
 import type { NormalsFrame, Semantics, Task } from "../core/semantics";
@@ -69,12 +69,12 @@ export async function describeModel(dir: string): Promise<ModelDescription> {
   const unet = await readUnet(unetDir);
   const vae = await readVae(vaeDir);
   const scheduler = await readScheduler(dir);
-  const name = `${stringAt(index, "_name_or_path") ?? ""} ${basename(resolve(dir))}`.toLowerCase();
+  const name = `${stringAt(index, "_name_or_path") ?? ""} ${repositoryOf(dir)}`.toLowerCase();
   const endToEnd = booleanAt(own, "e2e") ?? /e2e/.test(name);
   const task = choiceAt(own, "task", ["depth", "normals"]) ?? choiceAt(index, "prediction_type", ["depth", "normals"]) ?? taskOfClass[className] ?? taskInName(name);
   const { frame, assumptions } = normalsFrame(own, className, name, task);
   return {
-    id: basename(resolve(dir)),
+    id: repositoryOf(dir),
     dir: resolve(dir),
     family: "marigold",
     tasks: task ? [task] : ["depth", "normals"],
@@ -99,6 +99,13 @@ export async function describeModel(dir: string): Promise<ModelDescription> {
 export function semanticsOf(model: Pick<ModelDescription, "id" | "tasks" | "normalsFrame">, task: Task): Semantics {
   if (!model.tasks.includes(task)) throw unexpected("bad-argument", `the task of model ${model.id}`, model.tasks.join(" or "), task, `Choose a model for ${task}.`);
   return task === "depth" ? { task, depthKind: "affine-depth" } : { task, frame: model.normalsFrame };
+}
+
+/** The folder's name; in the Hugging Face cache (models--OWNER--NAME/snapshots/REVISION) that of the repository. */
+function repositoryOf(dir: string): string {
+  const parts = resolve(dir).split(sep);
+  const repository = parts.at(-2) === "snapshots" ? /^models--(.+)$/.exec(parts.at(-3) ?? "")?.[1] : undefined;
+  return repository?.replace("--", "/") ?? basename(resolve(dir));
 }
 
 function taskInName(name: string): Task | undefined {

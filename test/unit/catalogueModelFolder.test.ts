@@ -53,6 +53,13 @@ describe("model folder", () => {
     assert.deepEqual([tuned.defaults.steps, tuned.defaults.noise], [1, "zeros"]);
   });
 
+  it("names a checkpoint in the Hugging Face cache after its repository, not after its revision", async () => {
+    const snapshot = join(dirname(dir), "models--GonzaloMG--marigold-e2e-ft-normals", "snapshots", "0123456789abcdef");
+    await cp(reference, snapshot, { recursive: true });
+    const model = await describeModel(snapshot);
+    assert.deepEqual([model.id, model.tasks, model.endToEnd, model.normalsFrame], ["GonzaloMG/marigold-e2e-ft-normals", ["normals"], true, "LUB"]);
+  });
+
   it("refuses a task that the model was not trained for", async () => {
     await edit("model_index.json", { _class_name: "MarigoldDepthPipeline" });
     const model = await describeModel(dir);
