@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { _electron, chromium, type Frame, type Page } from "playwright-core";
+import { _electron, chromium, type Frame, type Locator, type Page } from "playwright-core";
 
 export const root = resolve(__dirname, "../../..");
 
@@ -139,11 +139,21 @@ export async function chooseInExplorer(page: Page, names: readonly string[], ent
   for (let tries = 0; tries < 45; tries++) {
     await row(names[names.length - 1]).click({ button: "right" });
     await page.locator(".monaco-menu .action-item").first().waitFor();
-    if (await item.isVisible()) return item.click();
+    if (await item.isVisible()) return clickUntilGone(item);
     await page.keyboard.press("Escape");
     await page.waitForTimeout(1000);
   }
   assert.fail(`The explorer's context menu never offered "${entry}".`);
+}
+
+/** VS Code ignores a click in a menu that has only just opened: the menu is still there then. */
+async function clickUntilGone(item: Locator): Promise<void> {
+  for (let tries = 0; tries < 5; tries++) {
+    await item.click();
+    const gone = await item.waitFor({ state: "hidden", timeout: 2000 }).then(() => true, () => false);
+    if (gone) return;
+  }
+  assert.fail("The menu did not take the click.");
 }
 
 /** Runs a command by its title in the command palette. */
