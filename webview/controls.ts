@@ -33,8 +33,11 @@ export function button(label: string, onClick: () => void, options: { appearance
   // The toolkit gives slotted spans the width of an icon.
   const text = el("div", "", label);
   element.append(text);
+  let shown: Icon | undefined;
   const set = (newLabel: string, iconName?: Icon): void => {
     setText(text, newLabel);
+    if (iconName === shown) return; // a picture replaced under a pressed pointer swallows the click
+    shown = iconName;
     element.querySelector("svg")?.remove();
     if (iconName) element.prepend(attributes(icon(iconName), { slot: "start" }));
   };
@@ -46,8 +49,11 @@ export function button(label: string, onClick: () => void, options: { appearance
 /** A button that is only an icon; its label is for assistive technology and the tooltip. */
 export function iconButton(label: string, name: Icon, onClick: () => void): Button {
   const element = attributes(document.createElement("vscode-button"), { appearance: "icon" });
+  let shown: Icon | undefined;
   const set = (newLabel: string, iconName: Icon = name): void => {
     attributes(element, { "aria-label": newLabel, title: newLabel });
+    if (iconName === shown) return; // a picture replaced under a pressed pointer swallows the click
+    shown = iconName;
     element.replaceChildren(icon(iconName));
   };
   set(label);

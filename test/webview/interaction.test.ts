@@ -192,6 +192,20 @@ describe("looking around in the panel", () => {
     assert.equal((await stage.sentOf("state")).at(-1)?.state.view.maximised, undefined);
   });
 
+  it("takes a click during which the panel was brought up to date", async () => {
+    const tile = stage.tile("single:depth");
+    await tile.focus();
+    await stage.page.keyboard.press("Enter");
+    await stage.settle();
+    await tile.getByRole("button", { name: "Restore (Esc)" }).hover();
+    await stage.page.mouse.down();
+    await stage.page.evaluate(() => document.body.classList.toggle("update"));
+    await stage.settle();
+    await stage.page.mouse.up();
+    await stage.settle();
+    assert.equal(await stage.tile("multi:depth").isVisible(), true, "restored");
+  });
+
   async function centreOf(key: string): Promise<[number, number]> {
     const box = await stage.tile(key).locator(".tile-area").boundingBox();
     assert.ok(box);
