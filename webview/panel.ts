@@ -1,5 +1,8 @@
 import { panelStateVersion, type ExportRequest, type PanelSettings, type PanelState, type ToWebview, type ViewState } from "../src/protocol/panel";
+import { AbStage } from "./abStage";
 import { AddRows } from "./addRows";
+import { Asks } from "./asks";
+import { Dock } from "./dock";
 import { el, setText } from "./dom";
 import { ExportMenu } from "./exportMenu";
 import type { Painter } from "./gl/painter";
@@ -7,10 +10,13 @@ import type { Host } from "./host";
 import { Layout } from "./layout";
 import { Legend } from "./legendPanel";
 import { Look } from "./look";
+import { mapOf, labelOf, refOf } from "./maps";
+import type { Page } from "./page";
 import { ProbeLine } from "./probe";
 import { RunForm } from "./runForm";
 import { sceneOf, type Scene } from "./scene";
 import { Session } from "./session";
+import { SpaceStage } from "./spaceStage";
 import { isOutdated, withChangedRow } from "./state";
 import { Notice, StatusLine } from "./statusLine";
 import { Strip, type ImageStatus } from "./strip";
@@ -63,6 +69,10 @@ export class Panel {
   readonly #exportMenu = new ExportMenu((requests) => this.#export(requests));
   readonly #scroll = el("div", "scroll", this.#layout.element, this.#legend.element);
   readonly #empty = el("div", "empty");
+  readonly #stages = [new AbStage(), new SpaceStage()];
+  readonly #dock = new Dock();
+  readonly #asks = new Asks((message) => this.host.post(message));
+  readonly #page: Page = this.#asPage();
   readonly #shownSteps = new Map<string, number>();
   #state = emptyState;
   #scene: Scene = { columns: [], rows: [] };
@@ -77,6 +87,7 @@ export class Panel {
     this.element.append(
       this.#toolbar.element, this.#exportMenu.element, this.#form.element, this.#notice.element,
       this.#strip.element, el("div", "headline", this.#status.element, this.#addRows.element), this.#empty, this.#scroll,
+      ...this.#stages.map(({ element }) => element), this.#dock.element,
       el("div", "foot", this.#probe.element, this.#probe.live),
     );
     document.addEventListener("keydown", (event) => this.#key(event));
@@ -105,6 +116,10 @@ export class Panel {
       case "exported":
         this.#notice.info(`Saved ${message.files.join(", ")}`);
         break;
+      case "answer":
+      case "refused":
+        this.#asks.receive(message);
+        break;
       case "noiseChosen":
         this.#changeSettings(withChangedRow(this.#state.settings, message.rowId, { noise: { kind: "file", path: message.path } }));
         break;
@@ -118,6 +133,28 @@ export class Panel {
   redraw(): void {
     for (const tile of this.#layout.tiles) tile.forgetPainted();
     this.#refresh();
+  }
+
+  /** What the parts see; always of now. */
+  #asPage(): Page {
+    const now = { state: () => this.#state, session: () => this.#session, generation: () => this.#generation, scene: () => this.#scene };
+    return {
+      get state() { return now.state(); },
+      get session() { return now.session(); },
+      get generation() { return now.generation(); },
+      get scene() { return now.scene(); },
+      look: this.#look,
+      painter: this.painter,
+      mapOf: (ref) => mapOf(ref, this.#page),
+      refOf: (ref) => refOf(ref, this.#page),
+      labelOf: (ref) => labelOf(ref, this.#page),
+      ask: (name, params) => this.#asks.ask(name, params),
+      changeView: (change) => this.#changeView(change),
+      changeSettings: (settings) => this.#changeSettings(settings),
+      inform: (text) => this.#notice.info(text),
+      complain: (error) => this.#notice.error(error instanceof Error ? error.message : String(error), ""),
+      refresh: () => this.#refresh(),
+    };
   }
 
   get #generation() {
@@ -153,6 +190,7 @@ export class Panel {
     this.#scroll.classList.toggle("has-maximised", this.#layout.element.classList.contains("has-maximised"));
     this.#legend.update(this.#scene, view);
     this.#updateEmpty();
+    for (const part of [...this.#stages, this.#dock]) part.update(this.#page);
     this.#layout.paint(this.painter);
     this.#showProbe();
   }
@@ -160,7 +198,7 @@ export class Panel {
   #updateEmpty(): void {
     const nothing = this.#scene.rows.length === 0 || this.#session.images.length === 0;
     this.#empty.hidden = !nothing;
-    this.#scroll.hidden = nothing;
+    this.#scroll.hidden = nothing || this.#state.view.stage !== undefined;
     this.#status.element.hidden = nothing;
     this.#addRows.element.hidden = nothing || this.#formOpen;
     if (!nothing) return;

@@ -3,9 +3,9 @@ import { depthKindText, normalsFrameText, type DepthKind, type NormalsFrame, typ
 import type { DecodedImage } from "../src/protocol/inference";
 import type { PanelState, RowSettings, Thumbnail, ViewState } from "../src/protocol/panel";
 import { lutOf } from "./colormaps";
-import { differenceTo } from "./difference";
 import type { Picture } from "./gl/painter";
 import { durationText, percentile, rangeOf, shortText } from "./measures";
+import { variationTile } from "./variation";
 import { runIdOf, type Generation, type RunView, type StepView } from "./session";
 
 export type Column = "photo" | Task | "variation";
@@ -96,7 +96,7 @@ function shownRows({ settings }: PanelState, generation: Generation | undefined)
   return rows.length > 0 ? rows : generation.settings.rows;
 }
 
-interface Context {
+export interface Context {
   readonly view: ViewState;
   readonly generation?: Generation;
   readonly rows: readonly RowSettings[];
@@ -120,7 +120,7 @@ function rowView(row: RowSettings, columns: readonly Column[], context: Context)
   };
 }
 
-function tasksOf(row: RowSettings): Task[] {
+export function tasksOf(row: RowSettings): Task[] {
   return (["depth", "normals"] as const).filter((task) => row.models[task] !== undefined);
 }
 
@@ -150,7 +150,7 @@ function tileView(row: RowSettings, column: Column, context: Context): TileView 
   return mapTile(row, column, context);
 }
 
-function blank(row: RowSettings, column: Column, title: string): TileView {
+export function blank(row: RowSettings, column: Column, title: string): TileView {
   return { key: `${row.rowId}:${column}`, column, title, badge: "", kind: "", kindInFull: "", signX: 1, waiting: "", busy: false, stale: false };
 }
 
@@ -170,7 +170,7 @@ function photoTile(row: RowSettings, { view, generation, preview }: Context): Ti
 }
 
 /** The run on show: this generation's once it has a map, else the one before, dimmed. */
-function shownRun(row: RowSettings, task: Task, { generation }: Context): { run?: RunView; stale: boolean } {
+export function shownRun(row: RowSettings, task: Task, { generation }: Context): { run?: RunView; stale: boolean } {
   const id = runIdOf(row.rowId, task);
   const run = generation?.runs.get(id);
   if (run?.result ?? run?.latest?.map) return { run, stale: false };
@@ -191,7 +191,7 @@ function mapTile(row: RowSettings, task: Task, context: Context): TileView {
 }
 
 /** Whether this very run is under way. */
-function isBusy(row: RowSettings, task: Task, { generation }: Context): boolean {
+export function isBusy(row: RowSettings, task: Task, { generation }: Context): boolean {
   const id = runIdOf(row.rowId, task);
   const run = generation?.runs.get(id);
   return generation?.status === "running" && !run?.result && (run?.latest !== undefined || generation.progress?.runId === id);
@@ -236,7 +236,7 @@ function normalsLook(map: FloatMap | undefined, run: RunView | undefined, { view
   };
 }
 
-function waitingText(row: RowSettings, task: Task, { generation }: Context): string {
+export function waitingText(row: RowSettings, task: Task, { generation }: Context): string {
   if (!generation) return "Not estimated yet";
   if (generation.status === "cancelled") return "Cancelled";
   if (generation.status === "failed") return "Not finished";
@@ -245,55 +245,8 @@ function waitingText(row: RowSettings, task: Task, { generation }: Context): str
   return { load: "Loading the model", encode: "Encoding the image", denoise: "Denoising", decode: "Decoding", combine: "Combining" }[progress.stage];
 }
 
-/** Std over steps or members where there are several, else the difference to the row that has. */
-function variationTile(row: RowSettings, context: Context): TileView {
-  const wanted = context.view.variationOf ?? "depth";
-  const task = row.models[wanted] === undefined ? (tasksOf(row)[0] ?? wanted) : wanted;
-  const name = task === "depth" ? "Depth" : "Normals";
-  const { run, stale } = shownRun(row, task, context);
-  const busy = isBusy(row, task, context);
-  const base = { ...blank(row, "variation", `${name} std over steps`), task, stale, busy, waiting: waitingText(row, task, context) };
-  const unit = task === "normals" ? "angle in radians" : "in the depth's own units";
-  const exportOf = (quantity: "std" | "stdOverMembers"): TileView["exportable"] => run?.result && { generation: run.generation, quantity };
-  if (row.steps > 1) {
-    const map = run?.result?.stdOverSteps ?? run?.stdSoFar;
-    return { ...base, ...heat(map, context), exportable: exportOf("std"), kind: `per pixel, ${unit}`, kindInFull: `Standard deviation of every pixel over the denoising steps, ${unit}` };
-  }
-  if (row.ensembleSize > 1) {
-    return { ...base, ...heat(run?.result?.stdOverMembers, context), title: `${name} std over members`, exportable: exportOf("stdOverMembers"), kind: `per pixel, ${unit}`, kindInFull: `Standard deviation of every pixel over the ensemble's members, ${unit}` };
-  }
-  const reference = referenceOf(context);
-  if (reference.rowId === row.rowId || reference.models[task] === undefined) {
-    return { ...base, nothing: "One step, one member: nothing to vary." };
-  }
-  // All differences share one scale: a row that is far off shows how close the others are.
-  const differences = context.rows.map((other) => differenceOf(other, task, context)).filter((map) => map !== undefined);
-  const top = Math.max(0, ...differences.map((map) => percentile(map, context.view.rangePercentiles[1])).filter(Number.isFinite));
-  return {
-    ...base,
-    ...heat(differenceOf(row, task, context), context, top),
-    title: `${name} vs. ${reference.label}`,
-    kind: task === "depth" ? "absolute, after scale and shift" : "angle in radians",
-    kindInFull: task === "depth" ? `Absolute difference to “${reference.label}” after the best scale and shift, in its units` : `Angle to the normals of “${reference.label}” in radians`,
-  };
-}
-
-/** The row that single-step rows are compared with. */
-function referenceOf({ rows }: Context): RowSettings {
-  return rows.find(({ steps }) => steps > 1) ?? rows[0];
-}
-
-/** How far a row with neither steps nor members is from the reference; undefined until both are done. */
-function differenceOf(row: RowSettings, task: Task, context: Context): FloatMap | undefined {
-  const reference = referenceOf(context);
-  if (row.rowId === reference.rowId || row.steps > 1 || row.ensembleSize > 1) return undefined;
-  const mine = shownRun(row, task, context).run?.result;
-  const theirs = shownRun(reference, task, context).run?.result;
-  return mine && theirs && differenceTo(mine, theirs);
-}
-
 /** A non-negative map: colours begin at 0, so that little variation looks like little. */
-function heat(map: FloatMap | undefined, { view }: Context, top = map ? percentile(map, view.rangePercentiles[1]) : 0): Partial<TileView> {
+export function heat(map: FloatMap | undefined, { view }: Context, top = map ? percentile(map, view.rangePercentiles[1]) : 0): Partial<TileView> {
   if (!map) return {};
   const range: readonly [number, number] = [0, top > 0 ? top : 1];
   return { map, badge: `median ${shortText(percentile(map, 50))}`, picture: { kind: "scalar", map, lut: lutOf("magma"), range } };

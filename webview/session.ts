@@ -1,3 +1,4 @@
+import { mapFromHalf } from "../src/core/half";
 import type { FloatMap } from "../src/core/image";
 import type { Device } from "../src/core/settings";
 import type { Task } from "../src/core/semantics";
@@ -90,6 +91,8 @@ export class Session {
         return this.#start(message);
       case "exported":
       case "noiseChosen":
+      case "answer":
+      case "refused":
         return;
       default: {
         const generation = [...this.#byImage.values()].find(({ number }) => number === message.generation);
@@ -146,6 +149,8 @@ function takeEvent(generation: Generation, event: PredictEvent): void {
     case "progress":
       generation.progress = event;
       return;
+    case "planned":
+      return;
     case "step":
       return takeStep(runOf(generation, event.runId), event);
     case "result":
@@ -155,7 +160,8 @@ function takeEvent(generation: Generation, event: PredictEvent): void {
 }
 
 function takeStep(run: RunView, event: Extract<PredictEvent, { type: "step" }>): void {
-  const { step, steps, timestep, member, map } = event;
+  const { step, steps, timestep, member } = event;
+  const map = event.map && mapFromHalf(event.map);
   const bytes = run.steps.reduce((sum, kept) => sum + (kept.map?.data.byteLength ?? 0), 0);
   if (bytes > keptStepBytes) run.steps = run.steps.filter((_, i) => i % 2 === 0);
   run.latest = { step, steps, timestep, member, map: map ?? run.latest?.map };

@@ -4,12 +4,13 @@ import { isCancelled, PlumblineError } from "../core/errors";
 import type { Device } from "../core/settings";
 import type { EngineClient } from "../inference/client";
 import type { PredictEvent } from "../protocol/inference";
-import { panelStateVersion, type ExportRequest, type FromWebview, type PanelState, type ToWebview } from "../protocol/panel";
+import { panelStateVersion, type Ask, type ExportRequest, type FromWebview, type PanelState, type ToWebview } from "../protocol/panel";
 import { HeldRuns } from "./heldRuns";
 import { messageOf, type Log } from "./log";
 import type { Model } from "./models";
 import { pagePost } from "./pagePost";
 import { pageHtml, pageRoots } from "./panelPage";
+import { answerTo } from "./questions";
 import { predictParams } from "./runs";
 import type { Settings } from "./settings";
 
@@ -112,6 +113,8 @@ export class GeometryPanel {
         return this.#export([message.request, ...(message.more ?? [])]);
       case "chooseNoise":
         return this.#chooseNoise(message.rowId);
+      case "ask":
+        return this.#answer(message);
       case "showLog":
         return this.services.log.show();
       case "error":
@@ -203,6 +206,16 @@ export class GeometryPanel {
     const { exportShown } = await import("./exporter");
     const files = await exportShown(maps);
     if (files.length > 0) this.#send({ type: "exported", files });
+  }
+
+  async #answer(ask: Ask): Promise<void> {
+    try {
+      this.#send({ type: "answer", id: ask.id, result: await answerTo(ask, this.services) });
+    } catch (error) {
+      const { message, remedy } = error instanceof PlumblineError ? error : { message: messageOf(error), remedy: "" };
+      this.services.log.error(error);
+      this.#send({ type: "refused", id: ask.id, message, remedy });
+    }
   }
 
   async #chooseNoise(rowId: string): Promise<void> {

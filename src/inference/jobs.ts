@@ -1,4 +1,5 @@
 import { isCancelled, PlumblineError, throwIfCancelled, unexpected } from "../core/errors";
+import { halfFromMap } from "../core/half";
 import type { FloatMap } from "../core/image";
 import type { Device, DeviceChoice, RunRequest } from "../core/settings";
 import type { Tensor } from "../core/tensor";
@@ -64,6 +65,10 @@ export function engineHandlers(): Handlers<InferenceApi> {
     },
     predict: (params, context) => queued(context.signal, () => runRequest(engine, params, context)),
     component: (params, { signal }) => queued(signal, () => runComponent(engine, params)),
+    spread: notYet,
+    curves: notYet,
+    series: notYet,
+    readMap: notYet,
     release: (_params, { signal }) => queued(signal, async () => (await engine.store.clear(), {})),
   };
 }
@@ -104,7 +109,7 @@ async function performRun(engine: Engine, job: Job, run: RunRequest, chosen: Cho
     stepDone: async ({ member, latents, map, stdSoFar }) => {
       const { index: step, timestep } = latents;
       if (params.recordSteps && map) records.push({ latents, map });
-      await report({ type: "step", runId, member, step, steps: settings.steps, timestep, ...(params.stepMaps && { map, stdSoFar }) });
+      await report({ type: "step", runId, member, step, steps: settings.steps, timestep, ...(params.stepMaps && { map: map && halfFromMap(map), stdSoFar }) });
     },
   };
   const prediction = await predict(image.image, model.estimator, settings, { encodedImages, fileNoise, stepMaps: decodesSteps(params), observer, signal });
@@ -187,4 +192,8 @@ function requireRuns({ runs }: PredictParams): void {
   const repeated = runs.find(({ runId }, i) => runs.findIndex((other) => other.runId === runId) !== i);
   if (repeated) throw unexpected("bad-argument", "run ids", "each once", repeated.runId);
   for (const { settings } of runs) validateSettings(settings);
+}
+
+async function notYet(): Promise<never> {
+  throw new PlumblineError("unsupported", "Expected a method that is there.", "");
 }

@@ -1,9 +1,10 @@
+import type { HalfMap } from "../core/half";
 import type { FloatMap } from "../core/image";
 import type { Semantics, Task } from "../core/semantics";
 import type { Device, DeviceChoice, RunRequest, RunSettings } from "../core/settings";
 
 /** Raised whenever a message changes shape; host and child refuse to talk across versions. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** Where a result came from; written as run.json and shown in the panel. */
 export interface Provenance {
@@ -45,6 +46,8 @@ export interface DecodedImage {
 /** Maps of a finished run, at the source image's size unless `mapSize` says "processing". */
 export interface RunResult {
   readonly runId: string;
+  /** Names the run in the cache: a content hash of image, model and settings. Absent when no cache was asked for. */
+  readonly runKey?: string;
   readonly map: FloatMap;
   /**
    * Pixel-wise population standard deviation over the steps of member 0 (aligned to the last step where the
@@ -57,8 +60,21 @@ export interface RunResult {
   readonly provenance: Provenance;
 }
 
+/** One denoising step before it is run, from the schedule alone. Noise levels are sqrt(1 - alphaBar), 0 (image) to 1 (noise). */
+export interface StepPlan {
+  readonly timestep: number;
+  /** Of the timestep that the network is told. */
+  readonly alphaBar: number;
+  /** sqrt(1 - alphaBar): the noise level that the network is told. */
+  readonly toldNoise: number;
+  /** The level of the noise that its input really holds: 1 (0 for zeros) at first, then what the step before left. */
+  readonly inputNoise: number;
+}
+
 /** What the child reports while a prediction runs, in order. */
 export type PredictEvent =
+  /** First of every run. `cached`: its results are read from the cache; the step events that follow then have no `map`. */
+  | { readonly type: "planned"; readonly runId: string; readonly runKey?: string; readonly cached: boolean; readonly steps: readonly StepPlan[] }
   | { readonly type: "image"; readonly image: DecodedImage }
   | { readonly type: "device"; readonly device: Device; readonly note?: string }
   | {
@@ -79,7 +95,9 @@ export type PredictEvent =
       readonly steps: number;
       readonly timestep: number;
       /** Decoded `pred_original_sample` of this step, at processing size (member 0 only, when `stepMaps` was asked for). */
-      readonly map?: FloatMap;
+      readonly map?: HalfMap;
+      /** The same, reduced to at most 96 pixels; also of steps that come from the cache. */
+      readonly thumbnail?: FloatMap;
       /** Running std over the steps so far, from the second step on; processing size. */
       readonly stdSoFar?: FloatMap;
     }
@@ -102,6 +120,8 @@ export interface PredictParams {
   /** Keep and return the raw tensors of every step of member 0. */
   readonly recordSteps: boolean;
   readonly mapSize: "source" | "processing";
+  /** Runs are looked up here first, and kept here; absent: neither. */
+  readonly cache?: { readonly dir: string; readonly maxBytes: number };
   /** Decode every step of member 0 for `RunResult.stdOverSteps`. True by default; implied by `stepMaps` and `recordSteps`. */
   readonly stdOverSteps?: boolean;
 }
@@ -127,11 +147,64 @@ export interface EngineInfo {
   readonly devices: readonly Device[];
 }
 
+/** One map that the cache of runs holds, or a file beside it (ground truth). Step and member maps are at processing size. */
+export type MapRef =
+  /** The map of all members, at processing size. */
+  | { readonly kind: "result"; readonly runKey: string }
+  /** Member 0 after step 0..S-1. */
+  | { readonly kind: "step"; readonly runKey: string; readonly step: number }
+  /** The last map of one member, not aligned. */
+  | { readonly kind: "member"; readonly runKey: string; readonly member: number }
+  /** Depth (.npy of floats H x W; 16-bit PNG, 0 is no value) or normals (.npy H x W x 3); no value is NaN. */
+  | { readonly kind: "file"; readonly path: string; readonly task: Task };
+
+export type SpreadKind = "std" | "mad" | "range";
+
+/** How maps are set against each other, pixel by pixel, before they are compared: see core/spread. */
+export interface SpreadParams {
+  readonly cacheDir: string;
+  /** At least two, of one task and size; affine depths are aligned to the last. */
+  readonly refs: readonly MapRef[];
+  readonly kind: SpreadKind;
+}
+
+/** How maps lie along a run, a number a map; depth after scale and shift, in the units of what it is compared with; normals in degrees. */
+export interface StepCurves {
+  /** Mean absolute change to the map before; NaN for the first. */
+  readonly changeToPrevious: readonly number[];
+  readonly distanceToLast: readonly number[];
+  /** Mean absolute distance to `reference`; absent without one. */
+  readonly distanceToReference?: readonly number[];
+  /** AbsRel (depth, a fraction) or mean angle (normals, degrees) to `truth`; absent without one. */
+  readonly errorToTruth?: readonly number[];
+}
+
+export interface CurvesParams {
+  readonly cacheDir: string;
+  readonly refs: readonly MapRef[];
+  readonly reference?: MapRef;
+  readonly truth?: MapRef;
+}
+
+/** Values of maps at image points (0..1). */
+export interface SeriesParams {
+  readonly cacheDir: string;
+  readonly refs: readonly MapRef[];
+  readonly points: readonly { readonly u: number; readonly v: number }[];
+}
+
 /** The child process's methods: parameters, events reported while they run, and result. */
 export interface InferenceApi {
   hello: { params: { readonly protocolVersion: number }; event: never; result: EngineInfo };
   predict: { params: PredictParams; event: PredictEvent; result: PredictReturn };
   component: { params: ComponentParams; event: never; result: { readonly outputs: Readonly<Record<string, { readonly dims: readonly number[]; readonly data: Float32Array }>> } };
+  /** Pixel-wise spread over maps: depth in the units of the last map, normals in radians about the mean direction. */
+  spread: { params: SpreadParams; event: never; result: { readonly map: FloatMap } };
+  curves: { params: CurvesParams; event: never; result: StepCurves };
+  /** By map, then point: the channels there, NaN where there is no value. */
+  series: { params: SeriesParams; event: never; result: { readonly values: readonly (readonly (readonly number[])[])[] } };
+  /** A ground-truth file as a map. Throws `unsupported` or `bad-image` with what was expected of it. */
+  readMap: { params: Extract<MapRef, { kind: "file" }>; event: never; result: { readonly map: FloatMap } };
   /** Frees every network held; the next prediction loads anew. */
   release: { params: Record<string, never>; event: never; result: Record<string, never> };
 }

@@ -1,6 +1,8 @@
 import type { NormalsFrame, Task } from "../core/semantics";
-import type { NoiseChoice, TimestepSpacing } from "../core/settings";
-import type { PredictEvent } from "./inference";
+import type { HalfMap } from "../core/half";
+import type { FloatMap } from "../core/image";
+import type { DeviceChoice, NoiseChoice, TimestepSpacing } from "../core/settings";
+import type { CurvesParams, MapRef, PredictEvent, SeriesParams, SpreadParams, StepCurves } from "./inference";
 
 /** Raised whenever a saved state changes shape; older states are migrated or refused with a message. */
 export const panelStateVersion = 1;
@@ -17,7 +19,36 @@ export interface RowSettings {
   readonly spacing: TimestepSpacing;
   readonly ensembleSize: number;
   readonly noise: NoiseChoice;
+  /** Those of `PanelSettings`, and the device of the user's settings, when absent. */
+  readonly seed?: number;
+  readonly processingResolution?: number;
+  readonly device?: DeviceChoice;
 }
+
+/** Something that can be compared: the result, a step, or a member of a row's run of a task, or a ground-truth file. */
+export type ShownRef =
+  | { readonly kind: "result"; readonly rowId: string; readonly task: Task }
+  | { readonly kind: "step"; readonly rowId: string; readonly task: Task; readonly step: number }
+  | { readonly kind: "member"; readonly rowId: string; readonly task: Task; readonly member: number }
+  | { readonly kind: "file"; readonly path: string; readonly task: Task };
+
+/** What one pixel of the variation column is: the spread over steps or members (or, of one, the difference to the first row), or over rows that differ in their seed alone. */
+export interface Variation {
+  readonly spread: "std" | "mad" | "range";
+  readonly over: "steps" | "members" | "seeds";
+  /** Pixels above it are marked; no mask when absent. In the units of the map. */
+  readonly threshold?: number;
+}
+
+export type AbMode = "wipe" | "flicker" | "signed" | "absolute" | "relative" | "angle";
+
+/** What takes the place of the tiles; they are shown when absent. */
+export type StageView =
+  | { readonly kind: "ab"; readonly a: ShownRef; readonly b: ShownRef; readonly mode: AbMode; /** Of the wipe, 0..1 of the width. */ readonly split: number }
+  | { readonly kind: "space"; readonly of: ShownRef; readonly shape: "points" | "mesh"; readonly colour: "rgb" | "normals" | "std"; readonly fovDegrees: number; readonly scale: number; readonly shift: number };
+
+/** Plots under the tiles. */
+export type DockTab = "noise" | "change" | "probes" | "profile";
 
 /** Everything needed to run again. */
 export interface PanelSettings {
@@ -42,6 +73,20 @@ export interface ViewState {
   readonly viewpoint?: { readonly u: number; readonly v: number; readonly zoom: number };
   /** Frame in which normals are coloured and read out; each model's own when absent. */
   readonly normalsFrame?: NormalsFrame;
+  /** `${rowId}` to index of the step on show; the result where there is none. */
+  readonly shownSteps?: Readonly<Record<string, number>>;
+  /** Everything else shows its difference to it. */
+  readonly pinned?: ShownRef;
+  /** Ground truth of the current image. */
+  readonly truth?: Extract<ShownRef, { kind: "file" }>;
+  readonly variation?: Variation;
+  readonly stage?: StageView;
+  /** Closed when absent. */
+  readonly dock?: DockTab;
+  /** Image points whose values are listed over the steps. */
+  readonly probes?: readonly { readonly u: number; readonly v: number }[];
+  /** A line from and to image points, for the profile of depth along it. */
+  readonly line?: readonly [{ readonly u: number; readonly v: number }, { readonly u: number; readonly v: number }];
 }
 
 /** What the webview hands to setState and what the serializer restores. */
@@ -65,6 +110,32 @@ export interface ImageItem {
   readonly uri: string;
   readonly name: string;
 }
+
+/** A file that the page made: text, or bytes. */
+export interface PageFile {
+  readonly name: string;
+  readonly content: string | Uint8Array;
+}
+
+/** What the page can ask of the host; every question is answered or refused. */
+export interface Questions {
+  /** Step and member maps are halves, results and files floats. */
+  map: { params: MapRef; result: { readonly map: HalfMap | FloatMap } };
+  spread: { params: Omit<SpreadParams, "cacheDir">; result: { readonly map: FloatMap } };
+  curves: { params: Omit<CurvesParams, "cacheDir">; result: StepCurves };
+  series: { params: Omit<SeriesParams, "cacheDir">; result: { readonly values: readonly (readonly (readonly number[])[])[] } };
+  /** An open dialog for ground truth; no path when it is dismissed. */
+  chooseTruth: { params: { readonly task: Task }; result: { readonly path?: string } };
+  /** A folder is asked for, then all are written, with `provenance` as JSON beside them; no files when the dialog is dismissed. */
+  saveFiles: { params: { readonly files: readonly PageFile[]; readonly provenance: unknown }; result: { readonly files: readonly string[] } };
+  /** PNG (of the SVG), and an animated WebP of frames, are made by the host: it has the encoders. */
+  saveFigure: { params: { readonly name: string; readonly svg: string; readonly provenance: unknown }; result: { readonly files: readonly string[] } };
+  saveAnimation: { params: { readonly name: string; readonly width: number; readonly height: number; /** RGB, width x height x 3 each. */ readonly frames: readonly Uint8Array[]; readonly frameMillis: number; readonly provenance: unknown }; result: { readonly files: readonly string[] } };
+  /** Saves the state as a `.plumbline.json` file. */
+  saveSession: { params: { readonly state: PanelState }; result: { readonly file?: string } };
+}
+
+export type QuestionName = keyof Questions;
 
 /** What the user asked to export: which files, for which row and task. */
 export interface ExportRequest {
@@ -105,6 +176,9 @@ export type ToWebview =
   | { readonly type: "failed"; readonly generation: number; readonly message: string; readonly remedy: string }
   /** Names of the written files; an export that fails is told by the host. */
   | { readonly type: "exported"; readonly files: readonly string[] }
+  /** The end of an `ask`: its answer, or why there is none. */
+  | { readonly type: "answer"; readonly id: number; readonly result: Questions[QuestionName]["result"] }
+  | { readonly type: "refused"; readonly id: number; readonly message: string; readonly remedy: string }
   /** Answer to `chooseNoise`; not sent when the dialog is dismissed. */
   | { readonly type: "noiseChosen"; readonly rowId: string; readonly path: string };
 
@@ -120,4 +194,8 @@ export type FromWebview =
   /** `more` are further maps to write to the same place. */
   | { readonly type: "export"; readonly request: ExportRequest; readonly more?: readonly ExportRequest[] }
   | { readonly type: "showLog" }
+  | Ask
   | { readonly type: "error"; readonly message: string };
+
+/** A question with its number; one variant a name. */
+export type Ask = { [Name in QuestionName]: { readonly type: "ask"; readonly id: number; readonly name: Name; readonly params: Questions[Name]["params"] } }[QuestionName];

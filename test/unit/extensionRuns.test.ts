@@ -92,7 +92,7 @@ describe("models that can be chosen", () => {
 describe("runs that are held for a page that was hidden", () => {
   const panel: PanelSettings = { rows: [], seed: 0, processingResolution: 0 };
   const progress = (fraction: number): PredictEvent => ({ type: "progress", runId: "a:depth", stage: "denoise", fraction });
-  const step = (index: number, floats: number): PredictEvent => ({ type: "step", runId: "a:depth", member: 0, step: index, steps: 99, timestep: 0, map: { width: floats, height: 1, channels: 1, data: new Float32Array(floats) } });
+  const step = (index: number, floats: number): PredictEvent => ({ type: "step", runId: "a:depth", member: 0, step: index, steps: 99, timestep: 0, map: { width: floats, height: 1, channels: 1, data: new Uint16Array(floats) } });
 
   it("come back in order, with the last progress only", () => {
     const held = new HeldRuns();

@@ -1,3 +1,4 @@
+import { halfFromMap } from "../../src/core/half";
 import type { FloatMap } from "../../src/core/image";
 import type { NormalsFrame, Semantics, Task } from "../../src/core/semantics";
 import type { DecodedImage, PredictEvent, Provenance, RunResult } from "../../src/protocol/inference";
@@ -89,7 +90,7 @@ export function resultOf(row: RowSettings, task: Task, map: FloatMap, extra: Par
 
 export function step(row: RowSettings, task: Task, index: number, map: FloatMap, stdSoFar?: FloatMap): PredictEvent {
   const timestep = 999 - Math.floor((index * 1000) / row.steps);
-  return { type: "step", runId: `${row.rowId}:${task}`, member: 0, step: index, steps: row.steps, timestep, map, stdSoFar };
+  return { type: "step", runId: `${row.rowId}:${task}`, member: 0, step: index, steps: row.steps, timestep, map: halfFromMap(map), stdSoFar };
 }
 
 /** A whole run of the rows on a 48 x 32 image: ramps for depth, `directions` for normals. */

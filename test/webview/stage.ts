@@ -195,9 +195,9 @@ function fakeHost([saved, noGraphics]: readonly [PanelState | undefined, boolean
   const key = "plumbline-state";
   const revive = (_key: string, value: unknown): unknown => {
     if (typeof value !== "object" || value === null || !("typedArray" in value)) return value;
-    const { typedArray, base64 } = value as unknown as { typedArray: "Float32Array" | "Uint8Array"; base64: string };
+    const { typedArray, base64 } = value as unknown as { typedArray: "Float32Array" | "Uint16Array" | "Uint8Array"; base64: string };
     const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-    return typedArray === "Float32Array" ? new Float32Array(bytes.buffer) : bytes;
+    return typedArray === "Float32Array" ? new Float32Array(bytes.buffer) : typedArray === "Uint16Array" ? new Uint16Array(bytes.buffer) : bytes;
   };
   const test: Window["plumblineTest"] = {
     sent: [],
