@@ -1,3 +1,4 @@
+import type { Task } from "./semantics";
 import type { NoiseChoice, TimestepSpacing } from "./settings";
 
 /** One run of a preset; what is absent is as in the panel or on the command line. */
@@ -73,3 +74,61 @@ export const presets: readonly Preset[] = [
     runs: [0, 1, 2, 3, 4].map((seedOffset) => run(`Seed +${seedOffset}`, 1, "trailing", { seedOffset })),
   },
 ];
+
+/** What has to be known of a model to choose it for a run of a preset. */
+export interface PresetModel {
+  readonly id: string;
+  readonly task: Task;
+  readonly endToEnd: boolean;
+}
+
+/** One run of a preset with models; a row of the panel. */
+export interface PresetRow {
+  readonly rowId: string;
+  readonly label: string;
+  readonly models: Readonly<Partial<Record<Task, string>>>;
+  readonly steps: number;
+  readonly spacing: TimestepSpacing;
+  readonly ensembleSize: number;
+  readonly noise: NoiseChoice;
+  /** Absent where it is the panel's. */
+  readonly seed?: number;
+}
+
+/** The rows that there are already, and the seed to which a preset adds. */
+export interface PresetPlace {
+  readonly seed: number;
+  readonly rows: readonly { readonly rowId: string; readonly models: PresetRow["models"] }[];
+}
+
+/**
+ * The rows of a preset, beside those of `place`: ids are `${preset.id}-${n}` with numbers that are free. A row uses the
+ * models of the first row there that is of its sort (end to end or not), else the first model of each task; a run without
+ * any model is left out, so the list can be empty.
+ */
+export function rowsOfPreset(preset: Preset, models: readonly PresetModel[], place: PresetPlace): readonly PresetRow[] {
+  const taken = new Set(place.rows.map(({ rowId }) => rowId));
+  let number = 0;
+  const freeId = (): string => {
+    do number++;
+    while (taken.has(`${preset.id}-${number}`));
+    return `${preset.id}-${number}`;
+  };
+  return preset.runs.flatMap(({ label, steps, spacing, ensembleSize, noise, endToEnd = false, seedOffset = 0 }): readonly PresetRow[] => {
+    const chosen = modelsOfSort(endToEnd, models, place);
+    if (chosen.depth === undefined && chosen.normals === undefined) return [];
+    const seed = seedOffset === 0 ? {} : { seed: (place.seed + seedOffset) % 2 ** 32 };
+    return [{ rowId: freeId(), label, models: chosen, steps, spacing, ensembleSize, noise, ...seed }];
+  });
+}
+
+function modelsOfSort(endToEnd: boolean, models: readonly PresetModel[], { rows }: PresetPlace): PresetRow["models"] {
+  const isOfSort = (id: string | undefined): boolean => models.some((model) => model.id === id && model.endToEnd === endToEnd);
+  const same = rows.find((row) => Object.values(row.models).some(isOfSort));
+  if (same) return same.models;
+  const first = (task: Task): Partial<Record<Task, string>> => {
+    const model = models.find((candidate) => candidate.task === task && candidate.endToEnd === endToEnd);
+    return model ? { [task]: model.id } : {};
+  };
+  return { ...first("depth"), ...first("normals") };
+}
