@@ -9,7 +9,7 @@ export const rooms = {
   "src/protocol": { folders: ["src/core"], packages: [] },
   "src/pipeline": { folders: ["src/core"], packages: [] },
   "src/graph": { folders: ["src/core", "src/io"], packages: ["node:*", "protobufjs"] },
-  "src/io": { folders: ["src/core"], packages: ["node:*", "sharp"] },
+  "src/io": { folders: ["src/core"], packages: ["node:*", "sharp", "fflate", "parse-exr"] },
   "src/cache": { folders: ["src/core", "src/io", "src/protocol"], packages: ["node:*"] },
   "src/catalogue": { folders: ["src/core", "src/io"], packages: ["node:*"] },
   "src/inference": { folders: ["src/core", "src/pipeline", "src/graph", "src/io", "src/cache", "src/catalogue", "src/protocol"], packages: ["node:*", "onnxruntime-node"] },
