@@ -113,6 +113,9 @@ export class Panel {
       case "failed":
         if (message.generation === this.#generation?.number) this.#notice.error(message.message, message.remedy);
         break;
+      case "notice":
+        this.#notice.error(message.message, message.remedy);
+        break;
       case "exported":
         this.#notice.info(`Saved ${message.files.join(", ")}`);
         break;

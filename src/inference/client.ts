@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { setPriority } from "node:os";
 import { PlumblineError } from "../core/errors";
-import type { ComponentParams, EngineInfo, InferenceApi, PredictEvent, PredictParams, PredictReturn } from "../protocol/inference";
+import type { ComponentParams, CurvesParams, EngineInfo, InferenceApi, PredictEvent, PredictParams, PredictReturn, SeriesParams, SpreadParams } from "../protocol/inference";
 import { protocolVersion } from "../protocol/inference";
 import { ipcChannel } from "../protocol/ipcChannel";
 import { connect, type Caller } from "../protocol/rpc";
@@ -27,6 +27,10 @@ export interface PredictOptions {
 export interface EngineClient {
   predict(params: PredictParams, options?: PredictOptions): Promise<PredictReturn>;
   component(params: ComponentParams, options?: { readonly signal?: AbortSignal }): Promise<InferenceApi["component"]["result"]>;
+  spread(params: SpreadParams): Promise<InferenceApi["spread"]["result"]>;
+  curves(params: CurvesParams): Promise<InferenceApi["curves"]["result"]>;
+  series(params: SeriesParams): Promise<InferenceApi["series"]["result"]>;
+  readMap(params: InferenceApi["readMap"]["params"]): Promise<InferenceApi["readMap"]["result"]>;
   info(): Promise<EngineInfo>;
   /** Stops the child; pending requests reject. The client may not be used afterwards. */
   dispose(): Promise<void>;
@@ -103,6 +107,10 @@ export function startEngine(options: EngineOptions): EngineClient {
   return {
     predict: (params, callOptions) => request(({ caller }) => caller.call("predict", params, callOptions)),
     component: (params, callOptions) => request(({ caller }) => caller.call("component", params, callOptions)),
+    spread: (params) => request(({ caller }) => caller.call("spread", params)),
+    curves: (params) => request(({ caller }) => caller.call("curves", params)),
+    series: (params) => request(({ caller }) => caller.call("series", params)),
+    readMap: (params) => request(({ caller }) => caller.call("readMap", params)),
     info: () => request(async ({ info }) => info),
     async dispose() {
       disposed = true;

@@ -174,6 +174,8 @@ export type ToWebview =
   | { readonly type: "finished"; readonly generation: number; readonly elapsedMillis: number }
   | { readonly type: "cancelled"; readonly generation: number }
   | { readonly type: "failed"; readonly generation: number; readonly message: string; readonly remedy: string }
+  /** Something that the user should know and that ends no run: a saved image that was changed, a model that is gone. */
+  | { readonly type: "notice"; readonly message: string; readonly remedy: string }
   /** Names of the written files; an export that fails is told by the host. */
   | { readonly type: "exported"; readonly files: readonly string[] }
   /** The end of an `ask`: its answer, or why there is none. */
