@@ -1,3 +1,4 @@
+import type { HalfMap } from "../../src/core/half";
 import type { FloatMap } from "../../src/core/image";
 import type { DecodedImage } from "../../src/protocol/inference";
 import type { Span } from "../viewport";
@@ -7,11 +8,23 @@ import { TextureStore, type Lut, type TextureSource } from "./texture";
 
 export type Range = readonly [number, number];
 
-/** What to draw: raw data by reference, and how to look at it. */
-export type Picture =
+/** One set of raw data by reference, and how to look at it. */
+export type PlainPicture =
   | { readonly kind: "photo"; readonly image: DecodedImage; readonly exposure: number }
-  | { readonly kind: "scalar"; readonly map: FloatMap; readonly lut: Lut; readonly range: Range }
-  | { readonly kind: "normals"; readonly map: FloatMap; readonly signX: number };
+  | {
+      readonly kind: "scalar";
+      readonly map: FloatMap | HalfMap;
+      readonly lut: Lut;
+      readonly range: Range;
+      /** Scale and shift applied to every value before it is coloured; as it is when absent. */
+      readonly align?: readonly [scale: number, shift: number];
+      /** Values outside (from, to] are drawn in grey; none when absent. */
+      readonly marked?: Range;
+    }
+  | { readonly kind: "normals"; readonly map: FloatMap | HalfMap; readonly signX: number };
+
+/** What to draw; of a wipe, `left` up to the part `split` (0..1) of the image that is seen, and `right` beyond. */
+export type Picture = PlainPicture | { readonly kind: "wipe"; readonly left: PlainPicture; readonly right: PlainPicture; readonly split: number };
 
 /**
  * Draws every tile with one WebGL2 context on a canvas that is never in the page, and copies the pixels to the
@@ -22,6 +35,7 @@ export class Painter {
   readonly #gl: WebGL2RenderingContext;
   readonly #textures: TextureStore;
   readonly #programs = new Map<ShaderKind, Program>();
+  readonly #kept = new Map<object, ReadonlySet<TextureSource>>();
 
   /** Throws when the browser has no WebGL2. `onRestored` is called when a lost context is back. */
   constructor(onRestored: () => void) {
@@ -47,25 +61,36 @@ export class Painter {
     if (this.#canvas.width < width) this.#canvas.width = width;
     if (this.#canvas.height < height) this.#canvas.height = height;
     gl.viewport(0, 0, width, height);
+    if (picture.kind === "wipe") {
+      this.#draw(picture.left, span, height);
+      const from = Math.round(splitPixel(picture.split, span, width));
+      gl.enable(gl.SCISSOR_TEST);
+      gl.scissor(from, 0, Math.max(0, width - from), height);
+      this.#draw(picture.right, span, height);
+      gl.disable(gl.SCISSOR_TEST);
+    } else this.#draw(picture, span, height);
+    plane.clearRect(0, 0, width, height);
+    plane.drawImage(this.#canvas, 0, this.#canvas.height - height, width, height, 0, 0, width, height);
+    return true;
+  }
+
+  /**
+   * Says what one part of the page shows or may show again at once; textures that no part asks for are freed.
+   * Parts are told apart by `owner`.
+   */
+  keepOnly(pictures: Iterable<Picture>, owner: object = this): void {
+    this.#kept.set(owner, new Set([...pictures].flatMap(sourcesOf)));
+    this.#textures.keepOnly(new Set([...this.#kept.values()].flatMap((sources) => [...sources])));
+  }
+
+  #draw(picture: PlainPicture, span: Span, height: number): void {
+    const gl = this.#gl;
     const program = this.#program(picture.kind);
     gl.useProgram(program.handle);
     gl.uniform4f(program.uniform("view"), span.u0, span.v0, span.du, span.dv);
     gl.uniform1f(program.uniform("viewportHeight"), height);
     this.#setUniforms(program, picture);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
-    plane.clearRect(0, 0, width, height);
-    plane.drawImage(this.#canvas, 0, this.#canvas.height - height, width, height, 0, 0, width, height);
-    return true;
-  }
-
-  /** Frees the textures of everything that is no longer shown. */
-  keepOnly(pictures: Iterable<Picture>): void {
-    const sources = new Set<TextureSource>();
-    for (const picture of pictures) {
-      sources.add(picture.kind === "photo" ? picture.image : picture.map);
-      if ("lut" in picture) sources.add(picture.lut);
-    }
-    this.#textures.keepOnly(sources);
   }
 
   #program(kind: ShaderKind): Program {
@@ -76,12 +101,15 @@ export class Painter {
     return built;
   }
 
-  #setUniforms(program: Program, picture: Picture): void {
+  #setUniforms(program: Program, picture: PlainPicture): void {
     const gl = this.#gl;
     this.#sampler(program, "map", 0, picture.kind === "photo" ? picture.image : picture.map);
-    if ("lut" in picture) {
+    if (picture.kind === "scalar") {
+      const { align, marked = everything } = picture;
       this.#sampler(program, "lut", 2, picture.lut);
       gl.uniform2f(program.uniform("range"), picture.range[0], picture.range[1]);
+      gl.uniform2f(program.uniform("align"), align?.[0] ?? 1, align?.[1] ?? 0);
+      gl.uniform2f(program.uniform("marked"), marked[0], marked[1]);
     }
     if (picture.kind === "photo") gl.uniform1f(program.uniform("exposure"), picture.exposure);
     if (picture.kind === "normals") gl.uniform1f(program.uniform("signX"), picture.signX);
@@ -91,4 +119,20 @@ export class Painter {
     this.#textures.bind(unit, source);
     this.#gl.uniform1i(program.uniform(name), unit);
   }
+}
+
+/** Every finite float32 lies within. */
+const everything: Range = [-3.4e38, 3.4e38];
+
+/** Where a wipe's parts meet, in pixels of a canvas `width` wide: a part of what is seen of the image. */
+export function splitPixel(split: number, { u0, du }: Span, width: number): number {
+  const from = Math.max(0, -u0 / du);
+  const to = Math.min(width, (1 - u0) / du);
+  return from + Math.min(1, Math.max(0, split)) * (to - from);
+}
+
+function sourcesOf(picture: Picture): TextureSource[] {
+  if (picture.kind === "wipe") return [picture.left, picture.right].flatMap(sourcesOf);
+  if (picture.kind === "photo") return [picture.image];
+  return picture.kind === "scalar" ? [picture.map, picture.lut] : [picture.map];
 }

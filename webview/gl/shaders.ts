@@ -26,6 +26,8 @@ uniform sampler2D lut;
 uniform vec4 view;
 uniform float viewportHeight;
 uniform vec2 range;
+uniform vec2 align;
+uniform vec2 marked;
 uniform float signX;
 uniform float exposure;
 out vec4 colour;
@@ -60,6 +62,12 @@ vec4 throughLut(float value) {
   return vec4(texelFetch(lut, ivec2(int(min(t * 256.0, 255.0)), 0), 0).rgb, 1.0);
 }
 
+/** Values outside (marked.x, marked.y] lose their colour; what stays coloured stands out of the grey. */
+vec4 masked(vec4 shown, float value) {
+  if (value > marked.x && value <= marked.y) return shown;
+  return vec4(vec3(0.30 + 0.35 * dot(shown.rgb, vec3(0.2126, 0.7152, 0.0722))), 1.0);
+}
+
 vec4 noValue() {
   vec2 cell = floor(gl_FragCoord.xy / 6.0);
   return vec4(vec3(mod(cell.x + cell.y, 2.0) < 0.5 ? 0.42 : 0.58), 1.0);
@@ -76,7 +84,8 @@ const body: Record<ShaderKind, string> = {
     colour = vec4(exposure == 0.0 ? here.rgb : vec3(brighten(here.r), brighten(here.g), brighten(here.b)), 1.0);`,
   scalar: `
     vec4 here = areaMean(map, from, to);
-    colour = here.w > 0.0 ? throughLut(here.x) : noValue();`,
+    float value = here.x * align.x + align.y;
+    colour = here.w > 0.0 ? masked(throughLut(value), value) : noValue();`,
   normals: `
     vec4 here = areaMean(map, from, to);
     float norm = length(here.xyz);

@@ -1,3 +1,4 @@
+import type { HalfMap } from "../../src/core/half";
 import type { FloatMap } from "../../src/core/image";
 import type { DecodedImage } from "../../src/protocol/inference";
 
@@ -7,7 +8,7 @@ export interface Lut {
   readonly lut: Uint8Array;
 }
 
-export type TextureSource = FloatMap | DecodedImage | Lut;
+export type TextureSource = FloatMap | HalfMap | DecodedImage | Lut;
 
 /**
  * Owns every texture of a context: one per source object, uploaded when first drawn, freed by `keepOnly`.
@@ -60,16 +61,20 @@ function upload(gl: WebGL2RenderingContext, source: TextureSource): void {
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB8, fitted.width, fitted.height, 0, gl.RGB, gl.UNSIGNED_BYTE, fitted.rgb);
     return;
   }
-  const { width, height, channels, data } = fittedFloats(source, limit);
-  const [internal, format] = channels === 1 ? [gl.R32F, gl.RED] : [gl.RGB32F, gl.RGB];
-  gl.texImage2D(gl.TEXTURE_2D, 0, internal, width, height, 0, format, gl.FLOAT, data);
+  const { width, height, channels, data } = fittedMap(source, limit);
+  const half = data instanceof Uint16Array;
+  const [internal, format] = channels === 1 ? [half ? gl.R16F : gl.R32F, gl.RED] : [half ? gl.RGB16F : gl.RGB32F, gl.RGB];
+  gl.texImage2D(gl.TEXTURE_2D, 0, internal, width, height, 0, format, half ? gl.HALF_FLOAT : gl.FLOAT, data);
 }
 
-function fittedFloats(map: FloatMap, limit: number): FloatMap {
+function fittedMap(map: FloatMap | HalfMap, limit: number): FloatMap | HalfMap {
   const stride = Math.ceil(Math.max(map.width, map.height) / limit);
   if (stride <= 1) return map;
   const size = thinnedSize(map, stride);
-  return { ...size, channels: map.channels, data: thin(map.data, map.width, map.channels, stride, size, new Float32Array(size.width * size.height * map.channels)) };
+  const length = size.width * size.height * map.channels;
+  const { channels, data, width } = map;
+  if (data instanceof Uint16Array) return { ...size, channels, data: thin(data, width, channels, stride, size, new Uint16Array(length)) };
+  return { ...size, channels, data: thin(data, width, channels, stride, size, new Float32Array(length)) };
 }
 
 function fitted8(image: DecodedImage, limit: number): DecodedImage {
@@ -89,7 +94,7 @@ function thinnedSize({ width, height }: Size, stride: number): Size {
 }
 
 /** Every `stride`-th pixel, for images larger than the graphics device takes; read-outs use the full map. */
-function thin<T extends Float32Array | Uint8Array>(from: T, fromWidth: number, channels: number, stride: number, size: Size, to: T): T {
+function thin<T extends Float32Array | Uint16Array | Uint8Array>(from: T, fromWidth: number, channels: number, stride: number, size: Size, to: T): T {
   let out = 0;
   for (let y = 0; y < size.height; y++) {
     for (let x = 0; x < size.width; x++) {

@@ -1,0 +1,161 @@
+import { fitScaleShift, type ScaleShift } from "./alignment";
+import { unexpected } from "./errors";
+import type { FloatMap } from "./image";
+import { angleBetween, convertFrame } from "./normals";
+import { resizeMap, type Size } from "./resize";
+import type { DepthKind, Semantics } from "./semantics";
+import { percentiles } from "./statistics";
+
+/*
+ * How far a map A is from a map B, pixel by pixel. For depth A is first brought onto B,
+ *   A' = s A + t,   s, t = argmin sum over pixels finite in both of (s A + t - B)^2,
+ * since affine-invariant depth means nothing beyond these two numbers:
+ *   signed  A' - B      absolute  |A' - B|      relative  |A' - B| / B
+ * Normals are compared by their angle.
+ */
+
+export type DifferenceKind = "signed" | "absolute" | "relative" | "angle";
+
+export interface ComparedMap {
+  readonly map: FloatMap;
+  readonly semantics: Semantics;
+}
+
+/** Two maps of one task, of one size, and in one frame. */
+export interface AlignedPair {
+  /** As it was, or resized to the other's size; normals in the frame of b. */
+  readonly a: FloatMap;
+  readonly b: FloatMap;
+  readonly semantics: Semantics;
+  /** Brings depth A onto B; absent for normals. */
+  readonly fit?: ScaleShift;
+  /** The one that was larger and was resized. */
+  readonly resized?: "a" | "b";
+}
+
+/** Over the pixels that have a value; NaN where there are none. */
+export interface DifferenceSummary {
+  readonly mean: number;
+  readonly median: number;
+  /** 95th percentile. */
+  readonly p95: number;
+}
+
+export interface MapDifference {
+  /** H x W x 1, NaN where either map has no value; in the units of B, or relative (a fraction), or degrees. */
+  readonly map: FloatMap;
+  readonly kind: DifferenceKind;
+  readonly pair: AlignedPair;
+  /** Of the magnitudes; a signed difference's own mean is 0 by the fit. */
+  readonly summary: DifferenceSummary;
+  /** Mean of the relative difference, a fraction; absent for normals. */
+  readonly absRel?: number;
+}
+
+/** Part of B's 98th percentile below which affine-invariant depth is too near its arbitrary zero to divide by. */
+const relativeFloor = 0.01;
+/** Values looked at for median and percentiles of a large map. */
+const sampledValues = 1 << 20;
+
+/**
+ * Brings two maps together for comparison. The larger is resized to the smaller (antialiased bilinear; a pixel that
+ * is mostly without a value has none), normals are converted to the frame of b. Metric and affine-invariant depth
+ * can be compared. Throws `bad-argument` for depth against normals, and for depth against disparity.
+ */
+export function alignMaps(a: ComparedMap, b: ComparedMap): AlignedPair {
+  requireComparable(a.semantics, b.semantics);
+  const pixels = ({ width, height }: Size): number => width * height;
+  const same = a.map.width === b.map.width && a.map.height === b.map.height;
+  const resized = same ? undefined : pixels(a.map) > pixels(b.map) ? "a" : "b";
+  const first = resized === "a" ? resizedMap(a.map, b.map) : a.map;
+  const second = resized === "b" ? resizedMap(b.map, a.map) : b.map;
+  if (a.semantics.task === "normals" && b.semantics.task === "normals") {
+    return { a: convertFrame(first, a.semantics.frame, b.semantics.frame), b: second, semantics: b.semantics, resized };
+  }
+  const mask = Uint8Array.from(first.data, (value, i) => (Number.isFinite(value) && Number.isFinite(second.data[i]) ? 1 : 0));
+  return { a: first, b: second, semantics: b.semantics, fit: fitScaleShift(first.data, second.data, mask), resized };
+}
+
+/**
+ * The difference of two maps brought together by `alignMaps`. `relative` is taken where B is positive, and for
+ * affine-invariant depth above 1 % of its 98th percentile: nearer to its zero, which is arbitrary, the quotient says
+ * nothing. Throws `bad-argument` for an angle of depth, or another kind of normals.
+ */
+export function differenceOf(pair: AlignedPair, kind: DifferenceKind): MapDifference {
+  const { a, b, fit } = pair;
+  if ((kind === "angle") === (fit !== undefined)) {
+    throw unexpected("bad-argument", "difference", fit ? "signed, absolute or relative for depth" : "an angle for normals", kind);
+  }
+  const size = { width: b.width, height: b.height, channels: 1 as const };
+  if (!fit) {
+    const map = { ...size, data: anglesInDegrees(a.data, b.data) };
+    return { map, kind, pair, summary: summaryOf(map.data) };
+  }
+  const signed = a.data.map((value, i) => fit.scale * value + fit.shift - b.data[i]);
+  const relative = relativeTo(pair, signed);
+  const data = kind === "relative" ? relative : kind === "absolute" ? signed.map(Math.abs) : signed;
+  return { map: { ...size, data }, kind, pair, summary: summaryOf(data), absRel: meanMagnitude(relative) };
+}
+
+/** How far A is from B: `alignMaps`, then `differenceOf`. */
+export function compareMaps(a: ComparedMap, b: ComparedMap, { kind }: { readonly kind: DifferenceKind }): MapDifference {
+  return differenceOf(alignMaps(a, b), kind);
+}
+
+/** Whether a kind of depth is an inverse one, which no scale and shift brings onto depth. */
+function isDisparity(kind: DepthKind): boolean {
+  return kind === "affine-disparity";
+}
+
+function requireComparable(a: Semantics, b: Semantics): void {
+  if (a.task !== b.task) throw unexpected("bad-argument", "map A", `a map of ${b.task} like B`, a.task);
+  if (a.task === "depth" && b.task === "depth" && isDisparity(a.depthKind) !== isDisparity(b.depthKind)) {
+    const name = (kind: DepthKind): string => (isDisparity(kind) ? "disparity" : "depth");
+    throw unexpected("bad-argument", "map A", `${name(b.depthKind)} like B`, name(a.depthKind), "Disparity is the inverse of depth: no scale and shift brings one onto the other.");
+  }
+}
+
+function anglesInDegrees(a: Float32Array, b: Float32Array): Float32Array {
+  const angles = new Float32Array(a.length / 3);
+  for (let p = 0; p < angles.length; p++) angles[p] = (angleBetween(a, 3 * p, b, 3 * p) * 180) / Math.PI;
+  return angles;
+}
+
+function relativeTo({ b, semantics }: AlignedPair, signed: Float32Array): Float32Array {
+  const affine = semantics.task === "depth" && semantics.depthKind !== "metric-depth";
+  const floor = affine ? Math.max(0, relativeFloor * percentiles(sampled(b.data), [98])[0]) : 0;
+  return signed.map((value, i) => (b.data[i] > floor ? Math.abs(value) / b.data[i] : NaN));
+}
+
+function summaryOf(data: Float32Array): DifferenceSummary {
+  const [median, p95] = percentiles(sampled(data).map(Math.abs), [50, 95]);
+  return { mean: meanMagnitude(data), median, p95 };
+}
+
+function meanMagnitude(data: Float32Array): number {
+  let sum = 0;
+  let count = 0;
+  for (const value of data) {
+    if (!Number.isFinite(value)) continue;
+    sum += Math.abs(value);
+    count++;
+  }
+  return sum / count;
+}
+
+/** All values, or every k-th of very many: percentiles need a sort. k is odd, so that it rarely divides a width. */
+function sampled(data: Float32Array): Float32Array {
+  const stride = Math.ceil(data.length / sampledValues) | 1;
+  return stride === 1 ? data : Float32Array.from({ length: Math.ceil(data.length / stride) }, (_, i) => data[i * stride]);
+}
+
+/** A map with holes (NaN) in another size: values are weighted by how much of a pixel has one. */
+function resizedMap(map: FloatMap, { width, height }: Size): FloatMap {
+  const size = { width, height };
+  if (map.data.every(Number.isFinite)) return resizeMap(map, size, "bilinear");
+  const finite = { ...map, data: map.data.map((value) => (Number.isFinite(value) ? value : 0)) };
+  const cover = { ...map, data: map.data.map((value) => (Number.isFinite(value) ? 1 : 0)) };
+  const weights = resizeMap(cover, size, "bilinear").data;
+  const sums = resizeMap(finite, size, "bilinear");
+  return { ...sums, data: sums.data.map((sum, i) => (weights[i] >= 0.5 ? sum / weights[i] : NaN)) };
+}
