@@ -4,10 +4,19 @@ import type { FloatImage } from "./floatImage";
 
 // Header (https://openexr.com/en/latest/OpenEXRFileLayout.html): magic, version and flags (8 bytes), attributes as name\0 type\0
 // size(i32) value, one byte 0. The attribute "channels" lists, sorted by name: name\0 pixelType(i32) pLinear(u8) reserved(3)
-// xSampling(i32) ySampling(i32), and ends with one byte 0.
+// xSampling(i32) ySampling(i32), and ends with one byte 0. After the header come the offsets of the blocks, which the decoder
+// passes over without reading, so that the header may change its length.
 
-/** Names under which depth or a single quantity is stored; the decoder knows Y only. */
+/** What decoding needs; of others the decoder complains on the console. */
+const neededAttributes = new Map([
+  ["compression", "compression"], ["dataWindow", "box2i"], ["displayWindow", "box2i"], ["lineOrder", "lineOrder"], ["pixelAspectRatio", "float"],
+  ["screenWindowCenter", "v2f"], ["screenWindowWidth", "float"], ["tiles", "tiledesc"], ["type", "string"],
+]);
+
 const maximumChannels = 4;
+const maximumPixels = 268_402_689;
+/** No compression of the format reaches it; a damaged size must not make the decoder fill the memory. */
+const maximumValuesPerByte = 4096;
 const floatType = 1015;
 
 /**
@@ -15,7 +24,10 @@ const floatType = 1015;
  * not deep; half or float. Throws `bad-image` for anything else.
  */
 export function parseExr(bytes: Uint8Array, path: string): FloatImage {
-  const { channels, start, end } = readChannels(bytes, path);
+  const { channels, attributes, end, pixels } = readHeader(bytes, path);
+  if (!(pixels > 0 && pixels <= maximumPixels && pixels * channels.length <= maximumValuesPerByte * bytes.length)) {
+    throw unexpected("bad-image", path, `an image of at most ${maximumPixels} pixels that fit into its ${bytes.length} bytes`, `${pixels} pixels`, "Get the file again from where it came.");
+  }
   const used = channels.filter(({ name }) => !/(^|\.)(A|alpha)$/i.test(name));
   if (channels.length > maximumChannels || (used.length !== 1 && used.length !== 3)) {
     throw unexpected("bad-image", path, "an EXR of one channel or three", channels.map(({ name }) => name).join(", "), "Store depth or normals in a file of their own.");
@@ -25,7 +37,10 @@ export function parseExr(bytes: Uint8Array, path: string): FloatImage {
   const letters = used.length === 1 ? ["Y"] : order.map((position) => "RGB"[position]);
   // The decoder takes the names R, G, B, A and Y; the order in the file stays as it is.
   const renamed = new Map(used.map(({ name }, i) => [name, letters[i]]));
-  const image = decode(withNames(bytes, channels.map(({ name }) => renamed.get(name) ?? "A"), channels, start, end), path);
+  const list = channels.flatMap(({ name, rest }) => [latin1(`${renamed.get(name) ?? "A"}\0`), rest]);
+  const size = channels.reduce((sum, { name }) => sum + (renamed.get(name) ?? "A").length + 17, 1);
+  const header = [bytes.subarray(0, 8), ...attributes, latin1("channels\0chlist\0"), int32(size), ...list, Buffer.of(0, 0)];
+  const image = decode(Buffer.concat([...header, bytes.subarray(end)]), path);
   const stored = image.data.length / (image.width * image.height);
   const data = new Float32Array(image.width * image.height * used.length);
   // Rows come from the bottom up, as textures want them.
@@ -54,57 +69,79 @@ interface Channel {
   readonly rest: Uint8Array;
 }
 
-/** The channels, and where their attribute's size field begins and its value ends. */
-function readChannels(bytes: Uint8Array, path: string): { channels: Channel[]; start: number; end: number } {
+interface Header {
+  readonly channels: readonly Channel[];
+  /** The needed ones but the channels, as they are in the file. */
+  readonly attributes: readonly Uint8Array[];
+  /** Where the header ends. */
+  readonly end: number;
+  /** Of the data window. */
+  readonly pixels: number;
+}
+
+function readHeader(bytes: Uint8Array, path: string): Header {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const broken = (): PlumblineError => unexpected("bad-image", path, "a whole OpenEXR header", "a damaged one", "Get the file again from where it came.");
   if (bytes.length < 8 || view.getUint32(0, true) !== 20000630) throw unexpected("bad-image", path, "an OpenEXR file", "another kind of file", "Get the file again from where it came.");
   if (view.getUint32(4, true) & 0x1800) throw unexpected("bad-image", path, "a flat, single-part OpenEXR file", "a deep or multi-part one", "Export one flat part.");
+  const attributes: Uint8Array[] = [];
+  let channels: readonly Channel[] | undefined;
+  let pixels = NaN;
   let at = 8;
-  const text = (): string => {
-    const stop = bytes.indexOf(0, at);
-    if (stop < 0 || stop - at > 255) throw broken();
-    const value = Buffer.from(bytes.subarray(at, stop)).toString("latin1");
-    at = stop + 1;
-    return value;
-  };
-  for (;;) {
-    const name = text();
-    if (name === "") throw broken(); // the header ended without channels
-    text();
-    if (at + 4 > bytes.length) throw broken();
-    const start = at;
-    const size = view.getInt32(at, true);
-    at += 4;
-    const end = at + size;
-    if (size < 0 || end > bytes.length) throw broken();
-    if (name !== "channels") {
-      at = end;
-      continue;
+  for (; bytes[at] !== 0; ) {
+    const name = textAt(bytes, at, path);
+    const type = textAt(bytes, name.end, path);
+    const value = type.end + 4;
+    if (value > bytes.length) throw broken(path);
+    const end = value + view.getInt32(value - 4, true);
+    if (end < value || end > bytes.length) throw broken(path);
+    if (name.value === "channels") channels = channelsIn(bytes, value, end, path);
+    if (neededAttributes.get(name.value) === type.value) attributes.push(bytes.subarray(at, end));
+    if (name.value === "dataWindow" && end === value + 16) {
+      const [left, top, right, bottom] = [0, 4, 8, 12].map((offset) => view.getInt32(value + offset, true));
+      pixels = Math.max(0, right - left + 1) * Math.max(0, bottom - top + 1);
     }
-    const channels: Channel[] = [];
-    while (bytes[at] !== 0) {
-      const channel = text();
-      if (at + 16 > end) throw broken();
-      channels.push({ name: channel, type: view.getInt32(at, true), rest: bytes.subarray(at, at + 16) });
-      at += 16;
-    }
-    return { channels, start, end };
+    at = end;
   }
+  if (!channels || attributes.length < neededAttributes.size - 2) throw broken(path); // "tiles" and "type" may be missing
+  return { channels, attributes, end: at + 1, pixels };
 }
 
-/** The file with other channel names; block offsets are not read by the decoder, so the header may change its length. */
-function withNames(bytes: Uint8Array, names: readonly string[], channels: readonly Channel[], start: number, end: number): ArrayBuffer {
-  const list = Buffer.concat([...channels.flatMap(({ rest }, i) => [Buffer.from(`${names[i]}\0`, "latin1"), rest]), Buffer.of(0)]);
-  const size = Buffer.alloc(4);
-  size.writeInt32LE(list.length);
-  const whole = Buffer.concat([bytes.subarray(0, start), size, list, bytes.subarray(end)]);
-  return whole.buffer.slice(whole.byteOffset, whole.byteOffset + whole.byteLength);
+function channelsIn(bytes: Uint8Array, from: number, end: number, path: string): Channel[] {
+  const channels: Channel[] = [];
+  let at = from;
+  while (at < end && bytes[at] !== 0) {
+    const name = textAt(bytes, at, path);
+    if (name.end + 16 > end) throw broken(path);
+    const rest = bytes.subarray(name.end, name.end + 16);
+    channels.push({ name: name.value, type: rest[0] | (rest[1] << 8) | (rest[2] << 16) | (rest[3] << 24), rest });
+    at = name.end + 16;
+  }
+  return channels;
 }
 
-function decode(buffer: ArrayBuffer, path: string): { width: number; height: number; data: Float32Array } {
+function textAt(bytes: Uint8Array, at: number, path: string): { value: string; end: number } {
+  const stop = bytes.indexOf(0, at);
+  if (stop < 0 || stop - at > 255) throw broken(path);
+  return { value: Buffer.from(bytes.subarray(at, stop)).toString("latin1"), end: stop + 1 };
+}
+
+function broken(path: string): PlumblineError {
+  return unexpected("bad-image", path, "a whole OpenEXR header", "a damaged one", "Get the file again from where it came.");
+}
+
+function latin1(text: string): Buffer {
+  return Buffer.from(text, "latin1");
+}
+
+function int32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  return bytes;
+}
+
+function decode(file: Buffer, path: string): { width: number; height: number; data: Float32Array } {
   try {
-    const { width, height, data } = parseImage(buffer, floatType);
+    const { width, height, data } = parseImage(new Uint8Array(file).buffer, floatType);
     if (!(data instanceof Float32Array) || !(width > 0 && height > 0) || data.length % (width * height) !== 0) throw new Error("no floats");
     return { width, height, data };
   } catch (cause) {

@@ -60,7 +60,7 @@ export async function parseFloatImage(bytes: Uint8Array, path: string, format: F
     case "dpt":
       return parseDpt(bytes, path);
     case "f32":
-      if (!size) throw unexpected("bad-argument", `the size of ${path}`, "a width and a height for a file without a header", size);
+      if (!size) throw unexpected("bad-argument", `the size of ${path}`, "a width and a height, as the file has no header", size, "Give them.");
       return parseRawFloats(bytes, path, size);
     case "png":
     case "tiff":
