@@ -27,19 +27,27 @@ def normalized_depth(depth, valid):
     return np.where(valid, scaled, 1.0).astype(np.float16)
 
 
-class Scenes:
-    """All scenes of a folder in memory, compact; fields names what is kept of rgb, depth, normals, mask."""
+def shard_name(path):
+    """folder.shard, which names a shard of scenes and the latents made of it."""
+    return os.path.basename(os.path.dirname(path)) + "." + os.path.splitext(os.path.basename(path))[0]
 
-    def __init__(self, folder, fields):
-        self.folder, self.fields, self.seen = folder, fields, set()
+
+class Scenes:
+    """All scenes of some folders in memory, compact; fields names what is kept of rgb, depth, normals, mask.
+
+    Scenes count from 0 in the order of the folders and shards; begins[shard name] is the first of a shard.
+    """
+
+    def __init__(self, folders, fields):
+        self.folders, self.fields, self.begins = folders, fields, {}
         self.parts = {name: [] for name in fields}
         self.refresh()
 
     def refresh(self):
         """Takes in the shards written since; returns the number of scenes."""
-        for path in sorted(glob.glob(os.path.join(self.folder, "*.npz"))):
-            if path not in self.seen:
-                self.seen.add(path)
+        for path in [path for folder in self.folders for path in sorted(glob.glob(os.path.join(folder, "*.npz")))]:
+            if shard_name(path) not in self.begins:
+                self.begins[shard_name(path)] = sum(len(part) for part in self.parts[self.fields[0]])
                 with np.load(path) as shard:
                     self._append(shard)
         self.count = sum(len(part) for part in self.parts[self.fields[0]])
@@ -47,11 +55,9 @@ class Scenes:
         return self.count
 
     def _append(self, shard):
-        valid = shard["mask"] > 0
         for name in self.fields:
-            if name == "depth":
-                part = np.stack([normalized_depth(d.astype(np.float32), v) for d, v in zip(shard["depth"], valid)])
-            elif name == "normals":
+            if name == "normals":
+                valid = shard["mask"] > 0
                 part = np.where(valid[..., None], shard["normals"], np.array([0, 0, 127], np.int8)).astype(np.int8)
             else:
                 part = shard[name]
@@ -69,14 +75,20 @@ class Scenes:
 
     def maps(self, name, indices):
         """rgb, depth or normals as float32 [N, 3, H, W] in [-1, 1]; mask as float32 [N, 1, H, W] of 0 and 1."""
-        array = torch.from_numpy(np.stack([self.raw(name, int(i)) for i in indices]))
+        array = np.stack([self.raw(name, int(i)) for i in indices])
+        if name == "depth":
+            array = np.stack([normalized_depth(d, d > 0) for d in array.astype(np.float32)])
+            return torch.from_numpy(array)[:, None].float().expand(-1, 3, -1, -1)
+        array = torch.from_numpy(array)
         if name == "rgb":
             return array.permute(0, 3, 1, 2).float() / 127.5 - 1
-        if name == "depth":
-            return array[:, None].float().expand(-1, 3, -1, -1)
         if name == "normals":
             return F.normalize(array.permute(0, 3, 1, 2).float(), dim=1)
         return (array[:, None] > 0).float()
+
+    def metres(self, indices):
+        """Planar depth as float32 [N, 1, H, W]; 0 in the sky."""
+        return torch.from_numpy(np.stack([self.raw("depth", int(i)) for i in indices]).astype(np.float32))[:, None]
 
 
 def flipped(maps, name):
@@ -103,6 +115,50 @@ def resized(maps, size, name):
     if name == "normals":
         return F.normalize(small, dim=1)
     return (small > 0.99).float() if name == "mask" else small
+
+
+def cropped(maps, boxes):
+    """Each map's own window (top, left, height, width), resized to the full size: [N, C, H, W]; nearest pixels for one channel."""
+    parts = []
+    for one, (top, left, height, width) in zip(maps.split(1), boxes):
+        part = one[:, :, top:top + height, left:left + width]
+        smooth = {"mode": "nearest"} if maps.shape[1] == 1 else {"mode": "bilinear", "align_corners": False}
+        parts.append(F.interpolate(part, size=tuple(maps.shape[2:]), **smooth))
+    return torch.cat(parts)
+
+
+def random_boxes(count, size, least, generator):
+    """Windows of size (h, w), each side `least`..1 of it, long [count, 4] of top, left, height, width."""
+    share = least + (1 - least) * torch.rand(count, generator=generator)
+    place = torch.rand(count, 2, generator=generator)
+    height, width = (share * size[0]).long(), (share * size[1]).long()
+    top, left = (place[:, 0] * (size[0] - height + 1)).long(), (place[:, 1] * (size[1] - width + 1)).long()
+    return torch.stack([top, left, height, width], 1)
+
+
+def depth_of_metres(metres):
+    """metres [N, 1, H, W], 0 in the sky -> depth as the networks see it [N, 3, H, W], and (far - near) / 2 of each [N, 1, 1, 1]."""
+    flat = metres[:, 0].numpy()
+    spans = [np.percentile(d[d > 0], (2, 98)) if (d > 0).any() else (0.0, 1.0) for d in flat]
+    half = torch.tensor([max(far - near, 1e-6) / 2 for near, far in spans], dtype=torch.float32)[:, None, None, None]
+    depth = torch.from_numpy(np.stack([normalized_depth(d, d > 0) for d in flat])).float()[:, None]
+    return depth.expand(-1, 3, -1, -1), half
+
+
+def viewed(scenes, name, indices, mirror, boxes, size):
+    """Maps of scenes as an encoded copy sees them: window, mirror image, size. mirror: bool [N]; boxes: [N, 4] or None.
+
+    depth comes as (depth, (far - near) / 2 over the depth in metres [N, 1, h, w]): what turns its errors into relative ones.
+    """
+    turn = lambda maps, kind: torch.where(mirror[:, None, None, None], flipped(maps, kind), maps)
+    window = lambda maps: maps if boxes is None else cropped(maps, boxes)
+    if name == "depth":
+        metres = turn(window(scenes.metres(indices)), "depth")
+        depth, half = depth_of_metres(metres)
+        return resized(depth, size, "depth"), resized(half / metres.clamp(min=0.05), size, "depth")
+    maps = turn(window(scenes.maps(name, indices)), name)
+    maps = F.normalize(maps, dim=1) if name == "normals" and boxes is not None else maps
+    return resized(maps, size, name)
 
 
 def load_heldout(folder):

@@ -18,15 +18,31 @@ def kl_divergence(mean, logvar):
     return 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
 
 
-def affine_invariant_l1(prediction, truth, mask):
-    """Eq. 1: mean |d* - (s d + t)| over valid pixels, s and t the least-squares fit of each image; [N, 1, H, W]."""
+def aligned(prediction, truth, mask):
+    """s * prediction + t, least-squares fit to the truth over valid pixels of each image; [N, H * W], and truth and mask so."""
     p, g, m = prediction.flatten(1), truth.flatten(1), mask.flatten(1)
     count = m.sum(1, keepdim=True).clamp(min=1)
     p_mean, g_mean = (m * p).sum(1, keepdim=True) / count, (m * g).sum(1, keepdim=True) / count
-    p, g = p - p_mean, g - g_mean
+    p = p - p_mean
     variance = (m * p * p).sum(1, keepdim=True) / count
-    scale = ((m * p * g).sum(1, keepdim=True) / count) / (variance + 1e-5)
-    return ((m * (g - scale * p)).abs().sum(1, keepdim=True) / count).mean()
+    scale = ((m * p * (g - g_mean)).sum(1, keepdim=True) / count) / (variance + 1e-5)
+    return scale * p + g_mean, g, m
+
+
+def affine_invariant_l1(prediction, truth, mask):
+    """Eq. 1: mean |d* - (s d + t)| over valid pixels, s and t the least-squares fit of each image; [N, 1, H, W]."""
+    fit, g, m = aligned(prediction, truth, mask)
+    return ((m * (g - fit).abs()).sum(1) / m.sum(1).clamp(min=1)).mean()
+
+
+def relative_error(prediction, truth, relative, mask, most=3.0):
+    """The error of Eq. 1 in metres over the depth in metres; relative [N, 1, H, W] turns one into the other.
+
+    Errors beyond `most` do not count more, lest a few near pixels outweigh everything.
+    """
+    fit, g, m = aligned(prediction, truth, mask)
+    error = (relative.flatten(1) * (g - fit).abs()).clamp(max=most)
+    return ((m * error).sum(1) / m.sum(1).clamp(min=1)).mean()
 
 
 def angular_error(prediction, truth, mask):

@@ -33,9 +33,12 @@ DEFAULTS: dict[str, Any] = {
     "texturesEach": 24,
     # Evaluation never sees a texture of training.
     "splits": {
-        "train": {"seed": 1, "textureSeed": 11, "count": 10240},
-        "validation": {"seed": 3, "textureSeed": 13, "count": 192},
-        "heldout": {"seed": 2, "textureSeed": 12, "count": 48},
+        # wide: share of scenes of the wide mixture (renderer/wide.py).
+        "train": {"seed": 1, "textureSeed": 11, "count": 10240, "wide": 0.0},
+        "train-wide": {"seed": 5, "textureSeed": 21, "count": 16384, "wide": 0.75},
+        "validation": {"seed": 3, "textureSeed": 13, "count": 192, "wide": 0.0},
+        "heldout": {"seed": 2, "textureSeed": 12, "count": 48, "wide": 0.0},
+        "heldout-wide": {"seed": 6, "textureSeed": 22, "count": 64, "wide": 1.0},
     },
 }
 GENERATOR = "training/renderer"
@@ -63,12 +66,12 @@ def write_shard(path: Path, scenes: list[Scene]) -> None:
     temporary.rename(path)
 
 
-def render_shards(out: Path, seed: int, bank: TextureBank, size: tuple[int, int], count: int, shards: list[int], done: Any) -> None:
+def render_shards(out: Path, split: dict[str, Any], bank: TextureBank, size: tuple[int, int], count: int, shards: list[int], done: Any) -> None:
     """Renders the listed shards in order; adds each finished scene to `done`."""
     for shard in shards:
         scenes = []
         for index in range(shard * SHARD, min(count, (shard + 1) * SHARD)):
-            scenes.append(render_scene(seed, index, bank, *size))
+            scenes.append(render_scene(split["seed"], index, bank, *size, split["wide"]))
             with done.get_lock():
                 done.value += 1
         write_shard(out / f"shard_{shard:05d}.npz", scenes)
@@ -89,14 +92,14 @@ def report(done: Any, total: int, workers: list[mp.Process]) -> None:
 
 def render_split(out: Path, options: dict[str, Any], split: str, count: int, processes: int) -> None:
     """Renders a split to shards with several processes."""
-    seed, size = options["splits"][split]["seed"], (options["height"], options["width"])
-    bank = TextureBank(options["splits"][split]["textureSeed"], options["texturesEach"])
-    render_scene(seed, 0, bank, 16, 16)  # compiles before the processes fork
+    chosen, size = options["splits"][split], (options["height"], options["width"])
+    bank = TextureBank(chosen["textureSeed"], options["texturesEach"])
+    render_scene(chosen["seed"], 0, bank, 16, 16)  # compiles before the processes fork
     out.mkdir(parents=True, exist_ok=True)
     shards = [k for k in range(-(-count // SHARD)) if not (out / f"shard_{k:05d}.npz").exists()]
     total = sum(min(count, (k + 1) * SHARD) - k * SHARD for k in shards)
     done = mp.Value("i", 0)
-    workers = [mp.Process(target=render_shards, args=(out, seed, bank, size, count, shards[k::processes], done)) for k in range(processes)]
+    workers = [mp.Process(target=render_shards, args=(out, chosen, bank, size, count, shards[k::processes], done)) for k in range(processes)]
     for worker in workers:
         worker.start()
     report(done, total, workers)
@@ -111,14 +114,14 @@ def scene_images(scene: Scene) -> Iterator[tuple[str, Image.Image]]:
     yield "normal", Image.fromarray(normal)
 
 
-def render_heldout(out: Path, options: dict[str, Any], count: int) -> None:
+def render_heldout(out: Path, options: dict[str, Any], name: str, count: int) -> None:
     """Renders the held-out set as PNG files and an index."""
-    split, height, width = options["splits"]["heldout"], options["height"], options["width"]
+    split, height, width = options["splits"][name], options["height"], options["width"]
     bank = TextureBank(split["textureSeed"], options["texturesEach"])
     out.mkdir(parents=True, exist_ok=True)
     entries = []
     for index in range(count):
-        scene = render_scene(split["seed"], index, bank, height, width)
+        scene = render_scene(split["seed"], index, bank, height, width, split["wide"])
         for suffix, image in scene_images(scene):
             image.save(out / f"{index:03d}_{suffix}.png", optimize=True)
         entries.append({"id": f"{index:03d}", "kind": scene.kind})
@@ -142,8 +145,8 @@ def main() -> None:
     given = parser.parse_args()
     options = load_options(given.config)
     count = options["splits"][given.split]["count"] if given.count is None else given.count
-    if given.split == "heldout":
-        render_heldout(given.out, options, count)
+    if given.split.startswith("heldout"):
+        render_heldout(given.out, options, given.split, count)
     else:
         render_split(given.out, options, given.split, count, given.processes)
 

@@ -28,8 +28,13 @@ class Config(dict):
         os.makedirs(os.path.join(self.cache, "checkpoints"), exist_ok=True)
         os.makedirs(self.logs, exist_ok=True)
 
+    def scene_folders(self):
+        """Where the training scenes are, in the order in which they count."""
+        return [os.path.join(self.cache, folder) for folder in self["paths"].get("scenes", ["scenes/train"])]
+
     def checkpoint(self, stage):
-        return os.path.join(self.cache, "checkpoints", stage + ".pt")
+        """The file of a stage's checkpoint; a name with .pt is a file in the cache instead."""
+        return os.path.join(self.cache, stage if stage.endswith(".pt") else os.path.join("checkpoints", stage + ".pt"))
 
 
 def load_state(config, stage):
@@ -38,7 +43,7 @@ def load_state(config, stage):
 
 
 def load_ema(config, stage):
-    """{"weights", "contexts", "scaling_factor", ...} of a stage's last checkpoint, or None."""
+    """{"weights", "contexts", "scaling_factor", ...} of a stage's last checkpoint, or None. stage may name a file (Config.checkpoint)."""
     if not os.path.exists(config.checkpoint(stage)):
         return None
     state = load_state(config, stage)
@@ -71,11 +76,15 @@ def average_over_processes(flat):
         flat /= distributed.get_world_size()
 
 
-def learning_rate(iteration, total, peak, warmup):
-    """Linear warm-up, then a cosine to 1 % of the peak; by iteration, so that a resumed run repeats it."""
+def learning_rate(iteration, total, peak, warmup, decay=None):
+    """Linear warm-up, then a cosine to 1 % of the peak; by iteration, so that a resumed run repeats it.
+
+    decay: the peak is held and the cosine takes only the last `decay` iterations: such a run can be lengthened until then.
+    """
     if iteration < warmup:
         return peak * (iteration + 1) / warmup
-    progress = min((iteration - warmup) / max(total - warmup, 1), 1)
+    begin = warmup if decay is None else max(total - decay, warmup)
+    progress = min(max(iteration - begin, 0) / max(total - begin, 1), 1)
     return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
@@ -137,7 +146,7 @@ class Trainer:
         self.grads.zero_()
         average_over_processes(grads)
         norm = grads.norm().item()
-        rate, decay = learning_rate(i, s["iterations"], s["learning_rate"], s["warmup"]), min(s["ema"], (1 + i) / (10 + i))
+        rate, decay = learning_rate(i, s["iterations"], s["learning_rate"], s["warmup"], s.get("decay")), min(s["ema"], (1 + i) / (10 + i))
         if math.isfinite(norm):
             self._update(grads, min(1, s["clip"] / max(norm, 1e-12)), rate, decay)
         self.iteration += 1

@@ -11,28 +11,39 @@ import sys
 import numpy as np
 import torch
 
-from run import TASKS, Config, Trainer, iteration_generator, start
+from run import TASKS, Config, Trainer, iteration_generator, load_ema, start
 from schedule import Schedule, annealed_pyramid_noise
 from unet import UNet
 
 
 class Latents:
-    """The encoded scenes of some copies of one size: latents [N, 12, h, w], scenes [N], mirrored [N]."""
+    """The encoded scenes of some copies of one size, in memory."""
 
     def __init__(self, config, copies):
-        paths = [path for name in copies for path in sorted(glob.glob(os.path.join(config.cache, "latents", name + "-*.npz")))]
-        parts = [dict(np.load(path)) for path in paths]
-        self.latents = [part["latents"] for part in parts]
-        self.scenes = np.concatenate([part["scenes"] for part in parts])
-        self.mirrored = np.concatenate([part["mirrored"] for part in parts])
+        self.folders = [os.path.join(config.cache, "latents", name) for name in copies]
+        self.seen, self.shards, self.latents, self.mirrored, self.boxes = set(), [], [], [], []
+        self.refresh()
+
+    def refresh(self):
+        """Takes in what was encoded since."""
+        for path in [path for folder in self.folders for path in sorted(glob.glob(os.path.join(folder, "*.npz")))]:
+            if path not in self.seen:
+                self.seen.add(path)
+                self.shards.append(os.path.splitext(os.path.basename(path))[0])
+                with np.load(path) as part:
+                    self.latents.append(part["latents"])
+                    self.mirrored.append(part["mirrored"])
+                    self.boxes.append(part["boxes"])
         self.starts = np.cumsum([0] + [len(part) for part in self.latents])
+        self.scenes = sum(len(part) for part in dict(zip(self.shards, self.latents)).values())
 
     def draw(self, count, generator):
-        """Random rows: latents float32 [count, 12, h, w] and their row numbers."""
-        rows = torch.randint(len(self.scenes), (count,), generator=generator).numpy()
+        """Random rows: latents float32 [count, 12, h, w], and of each (shard name, row in it, mirrored, box)."""
+        rows = torch.randint(int(self.starts[-1]), (count,), generator=generator).numpy()
         parts = np.searchsorted(self.starts, rows, side="right") - 1
-        picked = np.stack([self.latents[part][row - self.starts[part]] for part, row in zip(parts, rows)])
-        return torch.from_numpy(picked).float(), rows
+        places = list(zip(parts, rows - self.starts[parts]))
+        picked = np.stack([self.latents[part][row] for part, row in places])
+        return torch.from_numpy(picked).float(), [(self.shards[p], int(r), bool(self.mirrored[p][r]), self.boxes[p][r]) for p, r in places]
 
 
 def task_contexts(seed, channels):
@@ -86,6 +97,8 @@ def main(config):
     model = UNet(config["unet"]["network"])
     model = model.to(device, dtype, memory_format=torch.channels_last)
     contexts = task_contexts(config["seed"], config["unet"]["network"]["cross_attention_dim"])
+    if "origin" in settings:  # weights to go on from, when there is no checkpoint of this run
+        model.load_state_dict(load_ema(config, settings["origin"])["weights"])
     trainer = Trainer(config, "diffusion", model, settings, {"contexts": contexts})
     schedule = Schedule(**config["schedule"])
     trainer.resume()
@@ -94,7 +107,9 @@ def main(config):
         phase = phase_of(settings["phases"], trainer.iteration)
         if phase is not current:
             current, latents = phase, Latents(config, phase["copies"])
-            trainer.extras["scenes"] = max(trainer.extras.get("scenes", 0), len(set(latents.scenes.tolist())))
+        if trainer.iteration % 500 == 0:
+            latents.refresh()
+        trainer.extras["scenes"] = max(trainer.extras.get("scenes", 0), latents.scenes)
         generator = iteration_generator(config["seed"], trainer.iteration, rank, world)
         train_step(trainer, latents, phase, settings, schedule, contexts, device, dtype, generator)
 

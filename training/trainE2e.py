@@ -5,11 +5,12 @@ t = T, zeros for noise: z_T = 0, so z_0 = -sqrt(1 - abar_T) v; the loss is on th
 
 import sys
 
+import numpy as np
 import torch
 
-from data import Scenes, flipped, resized
+from data import Scenes, viewed
 from encodeLatents import load_vae
-from losses import affine_invariant_l1, angular_error
+from losses import affine_invariant_l1, angular_error, relative_error
 from run import TASKS, Config, Trainer, iteration_generator, load_ema, start
 from schedule import Schedule
 from trainDiffusion import Latents, phase_of
@@ -26,27 +27,31 @@ def predict_map(unet, vae, scale, schedule, rgb_latent, context):
     return vae.decode((z0 / scale).contiguous(memory_format=torch.channels_last))
 
 
-def task_loss(task, decoded, truth, mask, sky_weight):
-    """Eq. 1 on the mean of the decoded channels or Eq. 2; the sky counts a little, so that it is not left undefined.
+def depth_loss(decoded, truth, relative, mask, settings):
+    """Eq. 1 on the mean of the decoded channels; the sky counts a little, so that it is not left undefined.
 
-    Eq. 1 leaves scale and shift free, but what leaves [-1, 1] is clipped when the map is used: the excess is added.
+    Eq. 1 leaves scale and shift free, but what leaves [-1, 1] is clipped when the map is used: the excess is added. So is
+    `relative_weight` times the same error over the depth in metres, on which AbsRel and delta1 depend.
     """
-    weight = mask + sky_weight * (1 - mask)
-    if task == "depth":
-        depth = decoded.mean(1, keepdim=True)
-        return affine_invariant_l1(depth, truth[:, :1], weight) + (depth.abs() - 1).clamp(min=0).mean()
-    return angular_error(decoded, truth, weight)
+    depth = decoded.mean(1, keepdim=True)
+    loss = affine_invariant_l1(depth, truth[:, :1], mask + settings["sky_weight"] * (1 - mask))
+    loss = loss + (depth.abs() - 1).clamp(min=0).mean()
+    if settings.get("relative_weight"):
+        loss = loss + settings["relative_weight"] * relative_error(depth, truth[:, :1], relative, mask)
+    return loss
 
 
 def train_step(trainer, task, scenes, latents, phase, settings, predict, device, dtype, generator):
-    drawn, rows = latents.draw(phase["batch"], generator)
-    indices, mirror = latents.scenes[rows], torch.from_numpy(latents.mirrored[rows])[:, None, None, None]
-    truth, mask = scenes.maps(task, indices), scenes.maps("mask", indices)
-    truth = torch.where(mirror, flipped(truth, task), truth)
-    mask = torch.where(mirror, flipped(mask, "mask"), mask)
-    truth, mask = resized(truth, phase["size"], task).to(device), resized(mask, phase["size"], "mask").to(device)
+    drawn, places = latents.draw(phase["batch"], generator)
+    indices = [scenes.begins[shard] + row for shard, row, _, _ in places]
+    mirror, boxes = torch.tensor([p[2] for p in places]), torch.from_numpy(np.stack([p[3] for p in places])).long()
+    truth = viewed(scenes, task, indices, mirror, boxes, phase["size"])
+    mask = viewed(scenes, "mask", indices, mirror, boxes, phase["size"]).to(device)
     decoded = predict(trainer.model, drawn[:, :4].to(device, dtype)).float()
-    loss = task_loss(task, decoded, truth, mask, settings["sky_weight"])
+    if task == "depth":
+        loss = depth_loss(decoded, truth[0].to(device), truth[1].to(device), mask, settings)
+    else:
+        loss = angular_error(decoded, truth.to(device), mask + settings["sky_weight"] * (1 - mask))
     loss.backward()
     trainer.step({"loss": loss.item()}, phase["batch"])
 
@@ -55,7 +60,7 @@ def main(config, task):
     settings = config["e2e"]
     settings["iterations"] = sum(phase["iterations"] for phase in settings["phases"])
     device, dtype, rank, world = start(config["seed"])
-    origin = load_ema(config, "diffusion")
+    origin = load_ema(config, settings.get("origin", "diffusion"))
     model = UNet(config["unet"]["network"])
     model.load_state_dict(origin["weights"])
     model = model.to(device, dtype, memory_format=torch.channels_last)
@@ -63,7 +68,7 @@ def main(config, task):
     vae, scale = load_vae(config, device, dtype)
     schedule, context = Schedule(**config["schedule"]), origin["contexts"][TASKS.index(task)]
     predict = lambda unet, rgb: predict_map(unet, vae, scale, schedule, rgb, context)
-    scenes = Scenes(config.cache + "/scenes/train", (task, "mask"))
+    scenes = Scenes(config.scene_folders(), (task, "mask"))
     trainer.resume()
     current = None
     while trainer.iteration < settings["iterations"]:

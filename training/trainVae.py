@@ -9,7 +9,7 @@ from losses import gradient_l1, kl_divergence
 from run import Config, Trainer, iteration_generator, start
 from vae import Autoencoder
 
-PORTIONS = (("rgb", 0.5), ("depth", 0.2), ("normals", 0.3))  # of each batch
+PORTIONS = (("rgb", 0.4), ("depth", 0.2), ("normals", 0.4))  # of each batch
 
 
 def kind_count(settings, portion):
@@ -37,7 +37,7 @@ def main(config):
     device, dtype, rank, world = start(config["seed"])
     model = Autoencoder(config["vae"]["network"]).to(device, dtype, memory_format=torch.channels_last)
     trainer = Trainer(config, "vae", model, settings)
-    scenes = Scenes(config.cache + "/scenes/train", ("rgb", "depth", "normals"))
+    scenes = Scenes(config.scene_folders(), ("rgb", "depth", "normals"))
     scenes.wait(settings["least_scenes"])
     trainer.resume()
     while trainer.iteration < settings["iterations"]:

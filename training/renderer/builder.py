@@ -10,6 +10,7 @@ import numpy as np
 
 from . import primitives as pr
 from . import tracing as tr
+from .implicit import ROWS
 from .textures import TextureBank
 
 Vec = Sequence[float]
@@ -54,6 +55,7 @@ class SceneBuilder:
         self.rows: list[tuple] = []
         self.materials: list[np.ndarray] = []
         self.lights: list[np.ndarray] = []
+        self.forms: list[np.ndarray] = []
 
     @contextmanager
     def at(self, place: Vec, yaw: float = 0.0, scale: float = 1.0, tilt: np.ndarray | None = None) -> Iterator[None]:
@@ -84,6 +86,30 @@ class SceneBuilder:
         x = np.cross(y, [0.36, 0.48, 0.8] if abs(y[2]) < 0.9 else [1.0, 0, 0])
         x /= np.linalg.norm(x)
         self.add(kind, (a + b) / 2, (thick, length, thick), material, np.stack([x, y, np.cross(x, y)], 1), taper)
+
+    def body(self, parts: Sequence[Sequence[float]], material: int, blend: float = 0.04, bump: float = 0.0, rate: float = 0.0) -> None:
+        """Round-ended rods (ax, ay, az, ra, bx, by, bz, rb) in metres, joined smoothly within `blend` metres; bumps of
+        height `bump` metres, about `rate` a metre."""
+        rods = np.asarray(parts, float)[:ROWS - 1]
+        ends, radii = np.concatenate([rods[:, 0:3], rods[:, 4:7]]), np.concatenate([rods[:, 3], rods[:, 7]])
+        low, high = (ends - radii[:, None]).min(0), (ends + radii[:, None]).max(0)
+        centre = (low + high) / 2
+        reach = (np.linalg.norm(ends - centre, axis=1) + radii).max() + blend / 4 + 1.5 * bump
+        table = np.zeros((ROWS, 8))
+        table[0, :5] = len(rods), blend / reach, bump / reach, rate * 2 * np.pi * reach, self.rng.uniform(0, 6.3)
+        table[1:len(rods) + 1] = rods / reach
+        table[1:len(rods) + 1, 0:3] -= centre / reach
+        table[1:len(rods) + 1, 4:7] -= centre / reach
+        self.forms.append(table)
+        self.add(pr.BODY, centre, (reach,) * 3, material, shape=len(self.forms) - 1)
+
+    def terrain(self, place: Vec, half: Vec, waves: Sequence[Sequence[float]], material: int) -> None:
+        """Rolling ground in a box: waves (kx, kz, phase, height, ridged) over [-1, 1]^2, heights in units of half[1]."""
+        table = np.zeros((ROWS, 8))
+        table[0, 0] = len(waves)
+        table[1:len(waves) + 1, :5] = waves
+        self.forms.append(table)
+        self.add(pr.TERRAIN, place, half, material, shape=len(self.forms) - 1)
 
     def colour(self, light: tuple[float, float] = (0.03, 0.8), vivid: float = 0.5) -> np.ndarray:
         """A random linear RGB [3]; `vivid` scales how saturated it may be."""
@@ -157,6 +183,7 @@ class SceneBuilder:
         size = np.linalg.norm(affine, axis=1)
         boxy = np.linalg.norm(np.einsum("pij,cj->pci", affine, CORNERS), axis=2).max(1)
         flared = np.isin(kinds, (pr.FRUSTUM, pr.CUP))
-        radius = np.where(kinds == pr.ELLIPSOID, size.max(1), boxy * np.where(flared, np.maximum(1, shape), 1))
-        scene = (kinds, np.ascontiguousarray(np.linalg.inv(affine)), centre, size, radius, shape)
+        radius = np.where(np.isin(kinds, (pr.ELLIPSOID, pr.BODY)), size.max(1), boxy * np.where(flared, np.maximum(1, shape), 1))
+        forms = np.stack(self.forms) if self.forms else np.zeros((1, ROWS, 8))
+        scene = (kinds, np.ascontiguousarray(np.linalg.inv(affine)), centre, size, radius, shape, forms)
         return scene, np.array([row[4] for row in self.rows], np.int64)

@@ -3,12 +3,13 @@
 A primitive is a unit shape in its local frame, placed by an affine transform. A ray keeps its
 parameter t under that transform, so hits of differently placed primitives compare directly.
 Scene arrays (P primitives): kind [P] int, inverse [P,3,3], centre [P,3], size [P,3] (metres per
-local unit), radius [P] (bounding sphere), shape [P] (taper of a frustum, sphere of a pillow).
+local unit), radius [P] (bounding sphere), shape [P] (taper of a frustum, sphere of a pillow, row of a form in forms),
+forms [F, ROWS, 8] (implicit.py).
 """
 
 import math
 
-from numba import njit
+from .implicit import FAR, body_normal, hit_body, hit_terrain, kernel, terrain_height
 
 BOX = 0  # [-1,1]^3
 ELLIPSOID = 1  # unit sphere
@@ -17,10 +18,8 @@ CUP = 3  # frustum without its top
 GABLE = 4  # triangular prism along z, apex at y = 1
 PILLOW = 5  # box cut by a sphere of radius `shape`: rounded corners
 ROOM = 6  # box seen from inside
-
-FAR = 1e9
-
-kernel = njit(fastmath=True, error_model="numpy")
+BODY = 7  # blended rods in the unit sphere
+TERRAIN = 8  # rolling ground in [-1,1]^3
 
 
 @kernel
@@ -76,8 +75,11 @@ def hit_frustum(ox, oy, oz, dx, dy, dz, taper, open_top, least):
 
 
 @kernel
-def hit_unit(kind, ox, oy, oz, dx, dy, dz, shape, least):
+def hit_unit(kind, ox, oy, oz, dx, dy, dz, shape, least, forms):
     """Nearest t > least where a local ray meets a unit primitive, FAR without a hit."""
+    if kind == BODY:
+        near, far = sphere_interval(ox, oy, oz, dx, dy, dz, 1.0)
+        return hit_body(forms, int(shape), ox, oy, oz, dx, dy, dz, near, far, least) if far > least else FAR
     if kind == FRUSTUM or kind == CUP:
         return hit_frustum(ox, oy, oz, dx, dy, dz, shape, kind == CUP, least)
     if kind == ELLIPSOID:
@@ -99,6 +101,8 @@ def hit_unit(kind, ox, oy, oz, dx, dy, dz, shape, least):
             near, far = max(near, first), min(far, last)
     if near > far:
         return FAR
+    if kind == TERRAIN:
+        return hit_terrain(forms, int(shape), ox, oy, oz, dx, dy, dz, near, far, least) if far > least else FAR
     if kind == ROOM:
         return far if far > least else FAR
     return near if near > least else FAR
@@ -116,10 +120,15 @@ def box_normal(x, y, z):
 
 
 @kernel
-def unit_normal(kind, x, y, z, shape):
+def unit_normal(kind, x, y, z, shape, forms):
     """Outward local normal (not of unit length) at a local surface point."""
     if kind == ELLIPSOID:
         return x, y, z
+    if kind == BODY:
+        return body_normal(forms, int(shape), x, y, z)
+    if kind == TERRAIN:
+        _, across, along = terrain_height(forms, int(shape), x, z)
+        return -across, 1.0, -along
     if kind == FRUSTUM or kind == CUP:
         slope = (shape - 1) / 2
         radius = (1 + shape) / 2 + slope * y
@@ -169,9 +178,9 @@ def nearest(scene, some, count, ox, oy, oz, dx, dy, dz, least, most, any_hit):
     """Nearest hit among primitives some[:count]: (t, index), index -1 without one; the first
     hit found with any_hit.
 
-    scene is the tuple (kind, inverse, centre, size, radius, shape); direction of any length.
+    scene is the tuple (kind, inverse, centre, size, radius, shape, forms); direction of any length.
     """
-    kind, inverse, centre, _, radius, shape = scene
+    kind, inverse, centre, _, radius, shape, forms = scene
     best, found = most, -1
     length = dx * dx + dy * dy + dz * dz
     norm = math.sqrt(length)
@@ -186,7 +195,7 @@ def nearest(scene, some, count, ox, oy, oz, dx, dy, dz, least, most, any_hit):
                 continue
         lx, ly, lz = to_local(inverse, centre, i, ox, oy, oz)
         ex, ey, ez = turn(inverse, i, dx, dy, dz)
-        t = hit_unit(kind[i], lx, ly, lz, ex, ey, ez, shape[i], least)
+        t = hit_unit(kind[i], lx, ly, lz, ex, ey, ez, shape[i], least, forms)
         if t < best:
             best, found = t, i
             if any_hit:
@@ -198,9 +207,9 @@ def nearest(scene, some, count, ox, oy, oz, dx, dy, dz, least, most, any_hit):
 def world_normal(scene, index, x, y, z, dx, dy, dz):
     """Unit world normal of primitive `index` at a world point, turned against the ray,
     then the local point and the local outward normal (for materials)."""
-    kind, inverse, centre, _, _, shape = scene
+    kind, inverse, centre, _, _, shape, forms = scene
     lx, ly, lz = to_local(inverse, centre, index, x, y, z)
-    ux, uy, uz = unit_normal(kind[index], lx, ly, lz, shape[index])
+    ux, uy, uz = unit_normal(kind[index], lx, ly, lz, shape[index], forms)
     nx = inverse[index, 0, 0] * ux + inverse[index, 1, 0] * uy + inverse[index, 2, 0] * uz
     ny = inverse[index, 0, 1] * ux + inverse[index, 1, 1] * uy + inverse[index, 2, 1] * uz
     nz = inverse[index, 0, 2] * ux + inverse[index, 1, 2] * uy + inverse[index, 2, 2] * uz

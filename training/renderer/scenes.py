@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from .builder import SceneBuilder
 from .closeups import portrait, tabletop
@@ -12,6 +14,7 @@ from .frame import NOISE, trace_frame
 from .outdoor import outdoor
 from .rooms import room
 from .textures import TextureBank
+from .wide import compose_wide
 
 KINDS = ("room", "tabletop", "outdoor")
 ROOMS, TABLETOPS = 0.64, 0.20  # then portraits up to 0.90 (stored as tabletop), the rest outdoors
@@ -67,12 +70,59 @@ def photograph(rng: np.random.Generator, linear: np.ndarray) -> np.ndarray:
     return np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
-def render_scene(seed: int, index: int, bank: TextureBank, height: int, width: int) -> Scene:
-    """Scene `index` of a seed; depends on nothing else than these and the texture bank."""
+def blurred(image: np.ndarray, radius: float) -> np.ndarray:
+    """Three box blurs one after the other, of about `radius` pixels; linear [H,W,3]."""
+    side = max(1, int(round(radius)))
+    for axis in (0, 1):
+        for _ in range(2):
+            pad = [(0, 0)] * 3
+            pad[axis] = (side + 1, side)
+            total = np.cumsum(np.pad(image, pad, mode="edge"), axis)
+            length = image.shape[axis]
+            image = (np.take(total, np.arange(2 * side + 1, length + 2 * side + 1), axis) - np.take(total, np.arange(length), axis)) / (2 * side + 1)
+    return image
+
+
+def focused(rng: np.random.Generator, image: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """A lens with a wide aperture, focused on what is near: the rest is blurred by its depth. Linear [H,W,3]."""
+    width = depth.shape[1]
+    near = np.percentile(depth[depth > 0], 15) if (depth > 0).any() else 5.0
+    aperture = rng.uniform(1, 8) * width / 192 * min(1.0, 1.5 / near)
+    spread = aperture * np.abs(1 - near / np.where(depth > 0, depth, 1e6))
+    spread = np.minimum(blurred(np.repeat(spread[..., None], 3, 2), 1)[..., 0], 7)
+    result = image.copy()
+    for low, high in ((0.6, 1.5), (1.5, 3), (3, 6)):
+        share = np.clip((spread - low) / (high - low), 0, 1)[..., None]
+        result = result * (1 - share) + blurred(image, high * 0.7) * share
+    return result
+
+
+def graded(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """Stronger contrast and colour, as cameras make them, u8 [H,W,3]."""
+    x = image / 255.0
+    share = rng.uniform(0, 0.9)
+    x = x * (1 - share) + x * x * (3 - 2 * x) * share
+    grey = x.mean(2, keepdims=True)
+    return np.round(np.clip(grey + (x - grey) * rng.uniform(0.9, 1.4), 0, 1) * 255).astype(np.uint8)
+
+
+def compressed(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """A JPEG file and back, u8 [H,W,3]."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=int(rng.uniform(35, 95)))
+    return np.array(Image.open(file))
+
+
+def render_scene(seed: int, index: int, bank: TextureBank, height: int, width: int, wide: float = 0.0) -> Scene:
+    """Scene `index` of a seed; depends on nothing else than these and the texture bank.
+
+    wide: share of scenes of the wide mixture (wide.py), which are also photographed with wider apertures and as JPEG files.
+    """
     rng = np.random.default_rng([seed, index])
+    chosen = wide > 0 and rng.random() < wide
     for _ in range(4):
         b = SceneBuilder(rng, bank)
-        kind = compose(b)
+        kind = compose_wide(b) if chosen else compose(b)
         scene, faces = b.arrays()
         photo = b.photo
         span = np.tan(np.radians(photo.fov) / 2)
@@ -91,4 +141,9 @@ def render_scene(seed: int, index: int, bank: TextureBank, height: int, width: i
         # A frame that something right before the lens fills teaches nothing.
         if (depth[mask] < 0.18).mean() < 0.15 and mask.mean() > 0.25:
             break
-    return Scene(photograph(rng, rgb), depth.astype(np.float32), (normals @ photo.turn).astype(np.float32), mask.astype(np.uint8), kind)
+    if chosen and rng.random() < 0.4:
+        rgb = focused(rng, rgb, depth)
+    image = photograph(rng, rgb)
+    image = graded(rng, image) if wide > 0 and rng.random() < 0.6 else image
+    image = compressed(rng, image) if wide > 0 and rng.random() < 0.3 else image
+    return Scene(image, depth.astype(np.float32), (normals @ photo.turn).astype(np.float32), mask.astype(np.uint8), kind)

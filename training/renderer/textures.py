@@ -197,7 +197,83 @@ def panes(rng):
     return inside * (0.6 + 0.4 * noise(rng, 2.0)), (frame | cross).astype(float), grain(rng)
 
 
-PATTERNS = (plain, wood, bricks, tiles, stripes, plaid, marble, rough, stones, spots, text, scenery, shapes, panes)
+def warped(rng, field: Field, strength: float) -> Field:
+    """A periodic field looked up at places moved by noise (up to about `strength` of the side)."""
+    u, v = grid()
+    du, dv = noise(rng, 1.9) - 0.5, noise(rng, 1.9) - 0.5
+    return field[((v + dv * strength) % 1 * SIDE).astype(int), ((u + du * strength) % 1 * SIDE).astype(int)]
+
+
+def fur(rng):
+    """Short bent hairs with patches."""
+    hairs = warped(rng, noise(rng, 0.7, 0.1), rng.uniform(0.1, 0.5))
+    patches = np.clip((noise(rng, 2.0, low=2) - rng.uniform(0.4, 0.6)) * 12 + 0.5, 0, 1) * float(rng.integers(2))
+    return np.clip(0.5 * noise(rng, 1.9) + 0.5 * hairs, 0, 1), patches, hairs
+
+
+def leaves(rng):
+    """Overlapping leaves with dark gaps."""
+    u, v = grid()
+    value, light, over = np.full((SIDE, SIDE), 0.0), np.full((SIDE, SIDE), 0.1), np.zeros((SIDE, SIDE))
+    long, slim, turns = rng.uniform(0.03, 0.1), rng.uniform(0.25, 0.6), rng.uniform(0, 6.3)
+    for k in range(int(rng.integers(60, 220))):
+        x, y, angle = *rng.random(2), turns + rng.normal(0, rng.uniform(0.4, 2))
+        du, dv = (u - x + 0.5) % 1 - 0.5, (v - y + 0.5) % 1 - 0.5
+        p, q = (du * np.cos(angle) + dv * np.sin(angle)) / long, (dv * np.cos(angle) - du * np.sin(angle)) / (long * slim)
+        inside = p * p + q * q * (1.4 - 0.6 * p) < 1
+        value[inside], light[inside] = rng.random(), 0.35 + 0.3 * rng.random() + (0.2 * q[inside])
+        over[inside] = (np.abs(q[inside]) < 0.08) * 0.5
+    return value, over, np.clip(light, 0, 1)
+
+
+def grass(rng):
+    """Blades that lean, seen from the side or from above."""
+    lean = warped(rng, noise(rng, 0.5, rng.uniform(4, 14)), 0.15).T
+    return np.clip(0.6 * lean + 0.4 * noise(rng, 1.8), 0, 1), np.clip(noise(rng, 0.4) * 7 - 5.2, 0, 1), lean
+
+
+def bark(rng):
+    """Ridges along v with dark clefts."""
+    ridges = warped(rng, noise(rng, 1.1, 0.12 + 0.2 * rng.random()), 0.1)
+    clefts = np.clip(1 - np.abs(ridges - 0.5) * rng.uniform(8, 25), 0, 1)
+    return ridges, clefts * 0.6, np.clip(1.2 * ridges - 0.1 - 0.5 * clefts, 0, 1)
+
+
+def cracks(rng):
+    """Dried earth, old paint, weathered rock."""
+    value, edge = cells(rng, int(rng.integers(8, 40)))
+    lines = np.clip(1 - warped(rng, edge, 0.12) * rng.uniform(5, 25), 0, 1)
+    return np.clip(noise(rng, 1.5) + 0.3 * (warped(rng, value, 0.12) - 0.5), 0, 1), lines * rng.uniform(0.3, 1), noise(rng, 0.9)
+
+
+def pebbles(rng):
+    """Rounded stones with shaded rims, gravel, cobbles."""
+    value, edge = cells(rng, int(rng.integers(25, 160)))
+    round_ = np.sqrt(np.clip(edge * rng.uniform(0.6, 1.5), 0, 1))
+    return np.clip(value * 0.8 + 0.2 * noise(rng, 1.0), 0, 1), (1 - round_) * 0.5, np.clip(0.15 + 0.7 * round_ + 0.3 * (noise(rng, 0.9) - 0.5), 0, 1)
+
+
+def patches(rng):
+    """Strong blurred patches over any other pattern: worn, dirty, dappled or painted surfaces."""
+    field, over, fine = (plain, wood, bricks, tiles, marble, rough)[int(rng.integers(6))](rng)
+    dirt = np.clip((warped(rng, noise(rng, rng.uniform(1.3, 2)), 0.2) - rng.uniform(0.45, 0.6)) * rng.uniform(3, 20), 0, 1)
+    return np.clip(0.6 * field + 0.4 * noise(rng, 1.6), 0, 1), np.maximum(over, dirt * rng.uniform(0.3, 1)), np.clip(fine * 0.7 + 0.3 * noise(rng,
+            1.8), 0, 1)
+
+
+def weave(rng):
+    """Woven or knitted cloth, baskets, netting."""
+    u, v = grid()
+    n, m = int(rng.integers(8, 40)), int(rng.integers(8, 40))
+    across, along = np.sin(2 * np.pi * n * u), np.sin(2 * np.pi * m * v)
+    over = (np.floor(u * 2 * n) + np.floor(v * 2 * m)) % 2
+    relief = np.where(over > 0, np.abs(across), np.abs(along))
+    return 0.7 * over + 0.3 * noise(rng, 1.5), np.clip(noise(rng, 1.4) * 8 - 6, 0, 1), np.clip(0.2 + 0.6 * relief, 0, 1)
+
+
+# New families go to the end: those before keep their patterns.
+PATTERNS = (plain, wood, bricks, tiles, stripes, plaid, marble, rough, stones, spots, text, scenery, shapes, panes,
+            fur, leaves, grass, bark, cracks, pebbles, patches, weave)
 
 
 class TextureBank:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .primitives import BOX, CUP, ELLIPSOID, FAR, FRUSTUM, ROOM, kernel, nearest, world_normal
+from .primitives import BODY, BOX, CUP, ELLIPSOID, FAR, FRUSTUM, ROOM, TERRAIN, kernel, nearest, world_normal
 
 # Columns of the material table [M, 24].
 TEXTURE, FIT, SCALE_U, SCALE_V, SHIFT_U, SHIFT_V = 0, 1, 2, 3, 4, 5
@@ -43,10 +43,10 @@ def albedo(bank, materials, m, kind, sizes, i, lx, ly, lz, ux, uy, uz, footprint
     """Linear RGB of material m at a local point with local normal; footprint in metres."""
     ax, ay, az = abs(ux), abs(uy), abs(uz)
     wide, tall = sizes[i, 0], sizes[i, 1]
-    if (kind == ELLIPSOID or kind == FRUSTUM or kind == CUP) and not (ay > 0.99 and ax + az < 1e-6):
+    if (kind == ELLIPSOID or kind == FRUSTUM or kind == CUP or kind == BODY) and not (ay > 0.99 and ax + az < 1e-6):
         p, q = math.atan2(lz, lx) / math.pi, ly
         wide = 3.14 * 0.5 * (sizes[i, 0] + sizes[i, 2])
-    elif ay >= ax and ay >= az:
+    elif kind == TERRAIN or (ay >= ax and ay >= az):
         p, q, tall = lx, lz, sizes[i, 2]
     elif ax >= az:
         p, q, wide = lz, ly, sizes[i, 2]
