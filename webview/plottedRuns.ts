@@ -1,0 +1,72 @@
+import type { Task } from "../src/core/semantics";
+import type { RowSettings, ShownRef } from "../src/protocol/panel";
+import type { Page } from "./page";
+import type { Slots } from "./runMarks";
+import { runIdOf, type RunView } from "./session";
+
+/** A run as the plots see it: one task of one visible row. */
+export interface PlottedRun {
+  readonly rowId: string;
+  readonly task: Task;
+  readonly label: string;
+  readonly slot: number;
+  /** What it was run with. */
+  readonly row: RowSettings;
+  readonly run: RunView;
+  /** S. */
+  readonly steps: number;
+  /** 0-based step on show; the result when undefined. */
+  readonly shown?: number;
+}
+
+/** The runs of a task of which something has arrived, in the order of the rows. */
+export function plottedRuns(page: Page, slots: Slots, task: Task): readonly PlottedRun[] {
+  return page.scene.rows.flatMap(({ rowId, label }) => {
+    // Every row takes its colour at once, so that it does not depend on which run comes first.
+    const slot = slots.of(rowId);
+    const row = page.generation?.settings.rows.find((candidate) => candidate.rowId === rowId);
+    const run = page.generation?.runs.get(runIdOf(rowId, task));
+    if (!row || !run) return [];
+    const steps = run.plan.length || run.result?.provenance.timesteps.length || row.steps;
+    return [{ rowId, task, label, slot, row, run, steps, shown: page.state.view.shownSteps?.[rowId] }];
+  });
+}
+
+/** The step on show, or the result. */
+export function shownRefOf({ rowId, task, shown }: PlottedRun): ShownRef {
+  return shown === undefined ? { kind: "result", rowId, task } : { kind: "step", rowId, task, step: shown };
+}
+
+/** Shows a step of a row; the last one is shown as the result. */
+export function showStep(page: Page, rowId: string, step: number, steps: number): void {
+  const { [rowId]: _before, ...others } = page.state.view.shownSteps ?? {};
+  const wanted = step < steps - 1 ? step : undefined;
+  if (wanted === _before) return;
+  page.changeView({ shownSteps: wanted === undefined ? others : { ...others, [rowId]: wanted } });
+}
+
+/** How runs of different lengths share an axis: by the number of the step where all have as many, else by the part of the run. */
+export interface StepAxis {
+  readonly label: string;
+  readonly domain: readonly [number, number];
+  readonly ticks?: readonly number[];
+  readonly format?: (value: number) => string;
+  /** Where step i (0-based) of S lies. */
+  at(step: number, steps: number): number;
+}
+
+export function stepAxis(runs: readonly PlottedRun[]): StepAxis {
+  const lengths = new Set(runs.map(({ steps }) => steps));
+  const most = Math.max(2, ...lengths);
+  if (lengths.size <= 1) {
+    const ticks = most <= 12 ? Array.from({ length: most }, (_, i) => i + 1) : undefined;
+    return { label: "Step", domain: [1, most], ticks, at: (step) => step + 1 };
+  }
+  const format = (part: number): string => (part === 0 ? "first step" : part === 1 ? "last step" : `${Math.round(100 * part)} %`);
+  return { label: "Part of the run", domain: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1], format, at: (step, steps) => (steps > 1 ? step / (steps - 1) : 0) };
+}
+
+/** "Leading, 4 steps, step 2 of 4". */
+export function stepText({ label, steps }: PlottedRun, step: number): string {
+  return `${label}, step ${step + 1} of ${steps}`;
+}
