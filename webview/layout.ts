@@ -1,43 +1,45 @@
+import type { ViewState } from "../src/protocol/panel";
 import { attributes, el, setChildren, setText } from "./dom";
 import type { Painter } from "./gl/painter";
 import type { RowView, Scene } from "./scene";
+import { stopsOf } from "./stops";
 import { Tile, type TileActions } from "./tiles";
+import { Timeline, type TimelineActions } from "./timeline";
 
-export interface LayoutActions extends TileActions {
-  /** Undefined shows the result again. */
-  showStep(rowId: string, step: number | undefined): void;
-}
+export type LayoutActions = TileActions & TimelineActions;
 
-/** One row: its name, what it was run with, a slider over its steps, and its tiles. */
+/** One row: its name, what it was run with, its steps, and its tiles. */
 class Row {
   readonly element = el("section", "row");
   readonly #label = el("h2");
   readonly #summary = el("span", "row-summary");
   readonly #status = el("span", "row-status");
-  readonly #slider = attributes(el("input"), { type: "range", min: "0", step: "1" });
-  readonly #stepText = el("span", "scrub-text");
-  readonly #scrub = el("label", "scrub", this.#slider, this.#stepText);
+  readonly #cached = attributes(el("span", "badge", "cached"), { title: "Read from the cache of runs" });
+  readonly #timeline: Timeline;
   readonly #tiles = el("div", "tiles");
   readonly tiles = new Map<string, Tile>();
   #view: RowView;
 
   constructor(view: RowView, private readonly actions: LayoutActions) {
     this.#view = view;
-    this.element.append(el("header", "row-head", this.#label, this.#summary, this.#scrub, this.#status), this.#tiles);
-    this.#slider.addEventListener("input", () => {
-      const step = Number(this.#slider.value);
-      actions.showStep(this.#view.rowId, step < this.#view.steps.length - 1 ? step : undefined);
-    });
+    this.#timeline = new Timeline(view.timeline, actions);
+    this.element.append(el("header", "row-head", this.#label, this.#summary, this.#cached, this.#status), this.#timeline.element, this.#tiles);
   }
 
-  update(view: RowView, maximised: string | undefined): void {
+  /** The row is dropped. */
+  stop(): void {
+    this.#timeline.stop();
+  }
+
+  update(view: RowView, { maximised, linked, linkable }: RowLook): void {
     this.#view = view;
     attributes(this.element, { "aria-label": view.label, "data-row": view.rowId });
     setText(this.#label, view.label);
     setText(this.#summary, view.summary);
+    this.#cached.hidden = !view.cached;
     setText(this.#status, view.status);
     attributes(this.#status, { title: view.details || undefined });
-    this.#updateScrub(view);
+    this.#timeline.update(view.timeline, linked, linkable);
     const kept = new Set(view.tiles.map(({ key }) => key));
     for (const key of this.tiles.keys()) if (!kept.has(key)) this.tiles.delete(key);
     for (const tileView of view.tiles) {
@@ -48,19 +50,13 @@ class Row {
     setChildren(this.#tiles, view.tiles.map(({ key }) => this.tiles.get(key)?.element).filter((element) => element !== undefined));
     this.element.classList.toggle("has-maximised", maximised !== undefined && kept.has(maximised));
   }
+}
 
-  #updateScrub({ steps, shownStep, label }: RowView): void {
-    // Kept in place while invisible, so that the header does not change its height.
-    this.#scrub.classList.toggle("unused", steps.length < 2);
-    const last = Math.max(1, steps.length - 1);
-    attributes(this.#slider, { max: String(last), "aria-label": `Step of ${label}` });
-    const at = shownStep ?? last;
-    if (Number(this.#slider.value) !== at) this.#slider.value = String(at);
-    const step = steps[at];
-    const text = step ? `t = ${step.timestep}` : "";
-    setText(this.#stepText, text);
-    attributes(this.#slider, { "aria-valuetext": step ? `step ${step.step + 1} of ${step.steps}, ${text}` : undefined });
-  }
+interface RowLook {
+  readonly maximised?: string;
+  readonly linked: boolean;
+  /** Whether there is another row with steps. */
+  readonly linkable: boolean;
 }
 
 /** The rows of tiles, kept in step with the scene. */
@@ -79,13 +75,18 @@ export class Layout {
     return [...this.#rows.values()].flatMap(({ tiles }) => [...tiles.values()]);
   }
 
-  update(scene: Scene, maximised: string | undefined): void {
+  update(scene: Scene, { maximised, linkSteps = false }: ViewState): void {
     const wanted = new Set(scene.rows.map(({ rowId }) => rowId));
-    for (const rowId of this.#rows.keys()) if (!wanted.has(rowId)) this.#rows.delete(rowId);
+    for (const [rowId, row] of this.#rows) {
+      if (wanted.has(rowId)) continue;
+      row.stop();
+      this.#rows.delete(rowId);
+    }
+    const linkable = scene.rows.filter(({ timeline }) => stopsOf(timeline) > 1).length > 1;
     for (const view of scene.rows) {
       const row = this.#rows.get(view.rowId) ?? new Row(view, this.actions);
       this.#rows.set(view.rowId, row);
-      row.update(view, maximised);
+      row.update(view, { maximised, linked: linkSteps, linkable });
     }
     setChildren(this.element, scene.rows.map(({ rowId }) => this.#rows.get(rowId)?.element).filter((element) => element !== undefined));
     const exists = scene.rows.some(({ tiles }) => tiles.some(({ key }) => key === maximised));
@@ -98,6 +99,6 @@ export class Layout {
   paint(painter: Painter): void {
     const { tiles } = this;
     for (const tile of tiles) tile.paint(painter);
-    painter.keepOnly(tiles.flatMap(({ view }) => (view.picture ? [view.picture] : [])));
+    painter.keepOnly(tiles.flatMap(({ view }) => view.picture ?? []));
   }
 }

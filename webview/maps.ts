@@ -1,29 +1,77 @@
+import type { Semantics, Task } from "../src/core/semantics";
 import type { MapRef } from "../src/protocol/inference";
 import type { ShownRef } from "../src/protocol/panel";
+import type { MapStore } from "./mapStore";
 import type { Page, ShownMap } from "./page";
-import { runIdOf } from "./session";
+import { hasShown, runIdOf, type Generation, type RunView } from "./session";
 
-/** The map of a result or of a step that is held; nothing is asked for yet. */
-export function mapOf(ref: ShownRef, page: Page): ShownMap | undefined {
-  if (ref.kind === "file" || ref.kind === "member") return undefined;
-  const run = page.generation?.runs.get(runIdOf(ref.rowId, ref.task));
-  const semantics = run?.result?.provenance.semantics;
-  const map = ref.kind === "result" ? run?.result?.map : run?.steps.find(({ step }) => step === ref.step)?.map;
-  return map && semantics && { map, semantics, label: labelOf(ref, page) };
+/** The run on show: this generation's once it has anything, else the one before, which is then `stale`. */
+export function shownRun(rowId: string, task: Task, generation: Generation | undefined): { run?: RunView; stale: boolean } {
+  const id = runIdOf(rowId, task);
+  const run = generation?.runs.get(id);
+  if (run && hasShown(run)) return { run, stale: false };
+  const before = generation?.before?.get(id);
+  return before ? { run: before, stale: true } : { run, stale: false };
 }
 
-export function refOf(ref: ShownRef, page: Page): MapRef | undefined {
+/** What the maps of a run mean; until its result says so, what the models of the paper estimate. */
+export function semanticsOf(task: Task, run: RunView | undefined): Semantics {
+  return run?.result?.provenance.semantics ?? (task === "depth" ? { task, depthKind: "affine-depth" } : { task, frame: "RUB" });
+}
+
+/** The map when the page has it; otherwise it is asked for, if there is such a map, and the page is brought up to date when it has come. */
+export function mapOf(ref: ShownRef, page: Page, store: MapStore): ShownMap | undefined {
+  const label = labelOf(ref, page);
+  if (ref.kind === "file") {
+    const map = store.want(ref);
+    return map && { map, semantics: ref.task === "depth" ? { task: "depth", depthKind: "metric-depth" } : semanticsOf("normals", undefined), label };
+  }
+  const { run } = shownRun(ref.rowId, ref.task, page.generation);
+  const map = run && (ref.kind === "result" ? run.result?.map : storedMap(ref, run, store));
+  return map && { map, semantics: semanticsOf(ref.task, run), label };
+}
+
+function storedMap(ref: Extract<ShownRef, { kind: "step" | "member" }>, run: RunView, store: MapStore) {
+  const known = store.get(mapRef(ref, run.storeKey));
+  // Nothing to ask for before it is computed.
+  const exists = ref.kind === "step" ? run.steps.some(({ step }) => step === ref.step) : run.result !== undefined;
+  return known ?? (run.runKey !== undefined && exists ? store.want(mapRef(ref, run.runKey)) : undefined);
+}
+
+/** How the engine names a map: by the run key, so undefined until the run is planned, and where there is no cache. */
+export function refOf(ref: ShownRef, { generation }: Page): MapRef | undefined {
   if (ref.kind === "file") return ref;
-  const runKey = page.generation?.runs.get(runIdOf(ref.rowId, ref.task))?.result?.runKey;
-  if (runKey === undefined) return undefined;
-  if (ref.kind === "result") return { kind: "result", runKey };
-  return ref.kind === "step" ? { kind: "step", runKey, step: ref.step } : { kind: "member", runKey, member: ref.member };
+  const { run } = shownRun(ref.rowId, ref.task, generation);
+  return run?.runKey === undefined ? undefined : mapRef(ref, run.runKey);
 }
 
-export function labelOf(ref: ShownRef, { state }: Page): string {
+function mapRef(ref: Exclude<ShownRef, { kind: "file" }>, runKey: string): MapRef {
+  switch (ref.kind) {
+    case "result":
+      return { kind: "result", runKey };
+    case "step":
+      return { kind: "step", runKey, step: ref.step };
+    case "member":
+      return { kind: "member", runKey, member: ref.member };
+  }
+}
+
+/** "Multi-step", "Multi-step, step 3 of 10", "truth.npy". */
+export function labelOf(ref: ShownRef, { state, generation }: Page): string {
   if (ref.kind === "file") return ref.path.split(/[\\/]/).pop() ?? ref.path;
   const row = state.settings.rows.find(({ rowId }) => rowId === ref.rowId);
   const name = row?.label ?? ref.rowId;
   if (ref.kind === "result") return name;
-  return ref.kind === "step" ? `${name}, step ${ref.step + 1} of ${row?.steps ?? "?"}` : `${name}, member ${ref.member + 1}`;
+  if (ref.kind === "member") return `${name}, member ${ref.member + 1}`;
+  const { run } = shownRun(ref.rowId, ref.task, generation);
+  const steps = run?.plan.length || run?.latest?.steps;
+  return `${name}, step ${ref.step + 1} of ${steps ?? row?.steps ?? "?"}`;
+}
+
+/** Whether two name the same map. */
+export function isSameRef(a: ShownRef | undefined, b: ShownRef | undefined): boolean {
+  if (!a || !b || a.task !== b.task) return false;
+  if (a.kind === "file" || b.kind === "file") return a.kind === b.kind && "path" in a && "path" in b && a.path === b.path;
+  const part = (ref: typeof a): number => (ref.kind === "step" ? ref.step : ref.kind === "member" ? ref.member : 0);
+  return a.kind === b.kind && a.rowId === b.rowId && part(a) === part(b);
 }

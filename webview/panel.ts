@@ -10,12 +10,14 @@ import type { Host } from "./host";
 import { Layout } from "./layout";
 import { Legend } from "./legendPanel";
 import { Look } from "./look";
+import { MapStore } from "./mapStore";
 import { mapOf, labelOf, refOf } from "./maps";
 import type { Page } from "./page";
 import { ProbeLine } from "./probe";
 import { RunForm } from "./runForm";
 import { sceneOf, type Scene } from "./scene";
 import { Session } from "./session";
+import { nearestStep } from "./stops";
 import { SpaceStage } from "./spaceStage";
 import { isOutdated, withChangedRow } from "./state";
 import { Notice, StatusLine } from "./statusLine";
@@ -38,7 +40,13 @@ const settleMillis = 250;
 /** The whole page: takes messages in, keeps the state, and brings everything else up to date once a frame. */
 export class Panel {
   readonly element = el("div", "panel");
-  readonly #session = new Session();
+  readonly #asks = new Asks((message) => this.host.post(message));
+  readonly #maps = new MapStore({
+    ask: (ref) => this.#asks.ask("map", ref),
+    arrived: () => this.#refresh(),
+    failed: (error) => this.#page.complain(error),
+  });
+  readonly #session = new Session(this.#maps);
   readonly #look = new Look(() => this.#lookChanged());
   readonly #toolbar = new Toolbar({
     run: () => this.#run(),
@@ -62,7 +70,9 @@ export class Panel {
     aspect: () => this.#scene.aspect,
     toggleMaximised: (key) => this.#toggleMaximised(key),
     showExport: (key) => this.#exportMenu.open(this.#scene, this.#state.view, key),
-    showStep: (rowId, step) => this.#showStep(rowId, step),
+    showStep: (rowId, step, linked) => this.#showStep(rowId, step, linked),
+    expectStep: (rowId, step) => this.#expectStep(rowId, step),
+    toggleLink: () => this.#changeView({ linkSteps: !this.#state.view.linkSteps }),
   }, () => this.#refresh());
   readonly #legend = new Legend();
   readonly #probe = new ProbeLine();
@@ -71,9 +81,7 @@ export class Panel {
   readonly #empty = el("div", "empty");
   readonly #stages = [new AbStage(), new SpaceStage()];
   readonly #dock = new Dock();
-  readonly #asks = new Asks((message) => this.host.post(message));
   readonly #page: Page = this.#asPage();
-  readonly #shownSteps = new Map<string, number>();
   #state = emptyState;
   #scene: Scene = { columns: [], rows: [] };
   #initialised = false;
@@ -108,7 +116,6 @@ export class Panel {
         break;
       case "started":
         this.#notice.clear();
-        this.#shownSteps.clear();
         break;
       case "failed":
         if (message.generation === this.#generation?.number) this.#notice.error(message.message, message.remedy);
@@ -140,15 +147,15 @@ export class Panel {
 
   /** What the parts see; always of now. */
   #asPage(): Page {
-    const now = { state: () => this.#state, session: () => this.#session, generation: () => this.#generation, scene: () => this.#scene };
+    const now = { state: () => this.#state, session: () => this.#session, generation: () => this.#generation, scene: () => this.#scene, painter: () => this.painter };
     return {
       get state() { return now.state(); },
       get session() { return now.session(); },
       get generation() { return now.generation(); },
       get scene() { return now.scene(); },
       look: this.#look,
-      painter: this.painter,
-      mapOf: (ref) => mapOf(ref, this.#page),
+      get painter() { return now.painter(); },
+      mapOf: (ref) => mapOf(ref, this.#page, this.#maps),
       refOf: (ref) => refOf(ref, this.#page),
       labelOf: (ref) => labelOf(ref, this.#page),
       ask: (name, params) => this.#asks.ask(name, params),
@@ -175,7 +182,7 @@ export class Panel {
     const { current, settings, view } = this.#state;
     const generation = this.#generation;
     const name = this.#session.images[current]?.name ?? "";
-    this.#scene = sceneOf(this.#state, generation, this.#session.thumbnails.get(current), this.#shownSteps);
+    this.#scene = sceneOf(this.#page, this.#session.thumbnails.get(current));
     const tiles = this.#scene.rows.flatMap((row) => row.tiles);
     this.#toolbar.update(view, {
       running: this.#session.running !== undefined,
@@ -189,7 +196,7 @@ export class Panel {
     this.#addRows.update(settings, this.#session.models);
     this.#strip.update(this.#session.images, current, this.#session.thumbnails, (image) => this.#imageStatus(image));
     this.#status.update(name, generation);
-    this.#layout.update(this.#scene, view.maximised);
+    this.#layout.update(this.#scene, view);
     this.#scroll.classList.toggle("has-maximised", this.#layout.element.classList.contains("has-maximised"));
     this.#legend.update(this.#scene, view);
     this.#updateEmpty();
@@ -263,20 +270,36 @@ export class Panel {
   #show(image: number): void {
     if (image === this.#state.current) return;
     this.#notice.clear();
-    this.#shownSteps.clear();
     this.#look.probe = undefined;
     this.#look.viewpoint = wholeImage;
-    this.#setState({ current: image, view: { ...this.#state.view, viewpoint: undefined } });
+    this.#setState({ current: image, view: { ...this.#state.view, viewpoint: undefined, shownSteps: undefined } });
     window.clearTimeout(this.#runTimer);
     const known = this.#session.of(image);
     if (known?.failure) this.#notice.error(known.failure.message, known.failure.remedy);
     if (known === undefined) this.#runTimer = window.setTimeout(() => this.#run(), settleMillis);
   }
 
-  #showStep(rowId: string, step: number | undefined): void {
-    if (step === undefined) this.#shownSteps.delete(rowId);
-    else this.#shownSteps.set(rowId, step);
-    this.#refresh();
+  /** Shows a step of a row; when linked, of every row the step at the nearest noise level. */
+  #showStep(rowId: string, step: number | undefined, linked: boolean): void {
+    const chosen: Record<string, number> = { ...this.#state.view.shownSteps };
+    const choose = (row: string, at: number | undefined): void => {
+      if (at === undefined) delete chosen[row];
+      else chosen[row] = at;
+    };
+    const timelines = this.#scene.rows.map(({ timeline }) => timeline);
+    const from = timelines.find((timeline) => timeline.rowId === rowId);
+    choose(rowId, step);
+    if (from && (linked || this.#state.view.linkSteps)) {
+      for (const to of timelines) if (to !== from && to.count > 1) choose(to.rowId, step === undefined ? undefined : nearestStep(from, step, to));
+    }
+    this.#changeView({ shownSteps: chosen });
+  }
+
+  /** Asks for the maps of a step before it is shown. */
+  #expectStep(rowId: string, step: number): void {
+    for (const { task } of this.#scene.rows.find((row) => row.rowId === rowId)?.tiles ?? []) {
+      if (task) this.#page.mapOf({ kind: "step", rowId, task, step });
+    }
   }
 
   #toggleForm(): void {

@@ -1,10 +1,13 @@
 import type { FloatMap } from "../src/core/image";
 import { depthKindText, normalsFrameText, type DepthKind, type NormalsFrame, type Task } from "../src/core/semantics";
 import type { DecodedImage } from "../src/protocol/inference";
-import type { PanelState, RowSettings, Thumbnail, ViewState } from "../src/protocol/panel";
+import type { PanelState, RowSettings, ShownRef, Thumbnail, ViewState } from "../src/protocol/panel";
 import { lutOf } from "./colormaps";
 import type { Picture } from "./gl/painter";
 import { durationText, percentile, rangeOf, shortText } from "./measures";
+import { isSameRef, shownRun as runOnShow, semanticsOf } from "./maps";
+import type { Page } from "./page";
+import { chosenStep, stepRef, timelineOf, type TimelineView } from "./stops";
 import { variationTile } from "./variation";
 import { runIdOf, type Generation, type RunView, type StepView } from "./session";
 
@@ -26,6 +29,8 @@ export interface TileView {
   /** What the probe reads; `signX` -1 where normals are shown in the other frame. */
   readonly map?: FloatMap;
   readonly signX: 1 | -1;
+  /** Read in place of `map` where several are shown. */
+  readonly read?: (u: number, v: number) => { readonly values: readonly number[]; readonly text: string } | undefined;
   readonly waiting: string;
   readonly busy: boolean;
   /** From the run before; dimmed. */
@@ -40,6 +45,10 @@ export interface TileView {
   /** A small picture to show until the photograph is decoded. */
   readonly preview?: string;
   readonly task?: Task;
+  /** What is shown, for comparing; absent on tiles that are no map of a run. */
+  readonly ref?: ShownRef;
+  /** Everything else shows its difference to it. */
+  readonly pinned?: boolean;
   /** How ExportRequest names what is shown; absent while there is no result. */
   readonly exportable?: { readonly generation: number; readonly quantity: "map" | "std" | "stdOverMembers" };
 }
@@ -51,9 +60,9 @@ export interface RowView {
   readonly status: string;
   /** Models, and what was converted or assumed, for the tooltip. */
   readonly details: string;
-  readonly steps: readonly StepView[];
-  /** Index into `steps` of the step on show; undefined for the result. */
-  readonly shownStep?: number;
+  /** All its results were read from the cache. */
+  readonly cached: boolean;
+  readonly timeline: TimelineView;
   readonly tiles: readonly TileView[];
 }
 
@@ -65,13 +74,11 @@ export interface Scene {
   readonly photo?: DecodedImage;
 }
 
-/** Steps chosen by hand, by row; the result where there is none. Never saved. */
-export type ShownSteps = ReadonlyMap<string, number>;
-
 const taskTitle: Record<Task, string> = { depth: "Depth", normals: "Normals" };
 
 /** What all tiles show, from the saved state and from what has arrived. */
-export function sceneOf(state: PanelState, generation: Generation | undefined, thumbnail: Thumbnail | undefined, shown: ShownSteps): Scene {
+export function sceneOf(page: Page, thumbnail: Thumbnail | undefined): Scene {
+  const { state, generation } = page;
   const rows = shownRows(state, generation);
   const has = (task: Task): boolean => rows.some(({ models }) => models[task] !== undefined);
   const columns: Column[] = ["photo"];
@@ -79,7 +86,7 @@ export function sceneOf(state: PanelState, generation: Generation | undefined, t
   if (state.view.showStd) columns.push("variation");
   const photo = generation?.photo;
   const size = photo ?? thumbnail;
-  const context: Context = { view: state.view, generation, rows, shown, preview: thumbnail?.source };
+  const context: Context = { page, view: state.view, generation, rows, preview: thumbnail?.source };
   return {
     columns,
     rows: rows.map((row) => rowView(row, columns, context)),
@@ -96,26 +103,25 @@ function shownRows({ settings }: PanelState, generation: Generation | undefined)
   return rows.length > 0 ? rows : generation.settings.rows;
 }
 
+/** What a tile is made from; maps of steps come from `page.mapOf`. */
 export interface Context {
+  readonly page: Page;
   readonly view: ViewState;
   readonly generation?: Generation;
   readonly rows: readonly RowSettings[];
-  readonly shown: ShownSteps;
   readonly preview?: string;
 }
 
 function rowView(row: RowSettings, columns: readonly Column[], context: Context): RowView {
-  const runs = tasksOf(row).map((task) => context.generation?.runs.get(runIdOf(row.rowId, task)));
-  const steps = runs.find((run) => run && run.steps.length > 1)?.steps ?? [];
-  const chosen = context.shown.get(row.rowId);
+  const runs = tasksOf(row).flatMap((task) => context.generation?.runs.get(runIdOf(row.rowId, task)) ?? []);
   return {
     rowId: row.rowId,
     label: row.label,
     summary: summaryOf(row),
     status: statusOf(row, context),
     details: detailsOf(row, context),
-    steps,
-    shownStep: chosen !== undefined && chosen < steps.length ? chosen : undefined,
+    cached: runs.length > 0 && runs.every(({ cached }) => cached),
+    timeline: timelineOf(row, context),
     tiles: columns.map((column) => tileView(row, column, context)),
   };
 }
@@ -169,25 +175,27 @@ function photoTile(row: RowSettings, { view, generation, preview }: Context): Ti
   };
 }
 
-/** The run on show: this generation's once it has a map, else the one before, dimmed. */
+/** The run on show of a row. */
 export function shownRun(row: RowSettings, task: Task, { generation }: Context): { run?: RunView; stale: boolean } {
-  const id = runIdOf(row.rowId, task);
-  const run = generation?.runs.get(id);
-  if (run?.result ?? run?.latest?.map) return { run, stale: false };
-  const before = generation?.before?.get(id);
-  return before ? { run: before, stale: true } : { run, stale: false };
+  return runOnShow(row.rowId, task, generation);
 }
 
 function mapTile(row: RowSettings, task: Task, context: Context): TileView {
   const tile = { ...blank(row, task, taskTitle[task]), task };
   if (row.models[task] === undefined) return { ...tile, nothing: `This row has no ${task} model.` };
   const { run, stale } = shownRun(row, task, context);
-  const chosen = run?.steps[context.shown.get(row.rowId) ?? -1];
-  const map = chosen?.map ?? run?.result?.map ?? run?.latest?.map;
+  const step = chosenStep(row.rowId, run, context) ?? (run?.result ? undefined : run?.steps.at(-1));
+  const ref: ShownRef | undefined = step ? stepRef(row.rowId, task, step.step) : run?.result && { kind: "result", rowId: row.rowId, task };
+  // A cached run races through its steps: their maps are not worth a question each.
+  const racing = run?.cached && !run.result;
+  const map = ref && !racing ? context.page.mapOf(ref)?.map : undefined;
   const busy = isBusy(row, task, context);
   const exportable = run?.result && { generation: run.generation, quantity: "map" as const };
-  const base = { ...tile, stale, busy, exportable, stepFraction: fractionOf(run, busy), badge: badgeOf(run, chosen, stale), waiting: waitingText(row, task, context), map };
-  return { ...base, ...(task === "depth" ? depthLook(map, run, context) : normalsLook(map, run, context)) };
+  const pinned = isSameRef(ref, context.view.pinned);
+  const base = { ...tile, stale, busy, ref, pinned, exportable, stepFraction: fractionOf(run, busy), badge: badgeOf(run, step, stale), waiting: waitingText(row, task, context), map };
+  // Until the map of a step is here, its thumbnail stands for it; the probe does not read from it.
+  const drawn = map ?? step?.thumbnail;
+  return { ...base, ...(task === "depth" ? depthLook(drawn, run, context) : normalsLook(drawn, run, context)) };
 }
 
 /** Whether this very run is under way. */
@@ -201,9 +209,8 @@ function fractionOf(run: RunView | undefined, busy: boolean): number | undefined
   return busy && run?.latest && !run.result ? (run.latest.step + 1) / run.latest.steps : undefined;
 }
 
-function badgeOf(run: RunView | undefined, chosen: StepView | undefined, stale: boolean): string {
+function badgeOf(run: RunView | undefined, step: StepView | undefined, stale: boolean): string {
   if (stale) return "previous run";
-  const step = chosen ?? (run?.result ? undefined : run?.latest);
   if (step) return `t = ${step.timestep} · ${step.step + 1}/${step.steps}`;
   const timesteps = run?.result?.provenance.timesteps;
   if (!timesteps?.length) return "";
@@ -211,8 +218,8 @@ function badgeOf(run: RunView | undefined, chosen: StepView | undefined, stale: 
 }
 
 function depthLook(map: FloatMap | undefined, run: RunView | undefined, { view }: Context): Partial<TileView> {
-  const semantics = run?.result?.provenance.semantics;
-  const depthKind: DepthKind = semantics?.task === "depth" ? semantics.depthKind : "affine-depth";
+  const semantics = semanticsOf("depth", run);
+  const depthKind: DepthKind = semantics.task === "depth" ? semantics.depthKind : "affine-depth";
   const kindInFull = depthKindText[depthKind];
   return {
     depthKind,
@@ -223,8 +230,8 @@ function depthLook(map: FloatMap | undefined, run: RunView | undefined, { view }
 }
 
 function normalsLook(map: FloatMap | undefined, run: RunView | undefined, { view }: Context): Partial<TileView> {
-  const semantics = run?.result?.provenance.semantics;
-  const own: NormalsFrame = semantics?.task === "normals" ? semantics.frame : "RUB";
+  const semantics = semanticsOf("normals", run);
+  const own: NormalsFrame = semantics.task === "normals" ? semantics.frame : "RUB";
   const frame = view.normalsFrame ?? own;
   const signX = frame === own ? 1 : -1;
   return {

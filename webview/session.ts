@@ -1,26 +1,36 @@
-import { mapFromHalf } from "../src/core/half";
+import type { HalfMap } from "../src/core/half";
 import type { FloatMap } from "../src/core/image";
 import type { Device } from "../src/core/settings";
 import type { Task } from "../src/core/semantics";
-import type { DecodedImage, PredictEvent, RunResult, Stage } from "../src/protocol/inference";
+import type { DecodedImage, MapRef, PredictEvent, RunResult, Stage, StepPlan } from "../src/protocol/inference";
 import type { ImageItem, ModelChoice, PanelSettings, Thumbnail, ToWebview } from "../src/protocol/panel";
 
-/** One denoising step as it was observed. */
+/** One denoising step of member 0 as it was observed; its map is in the map store. */
 export interface StepView {
+  /** 0-based, of `steps`. */
   readonly step: number;
   readonly steps: number;
   readonly timestep: number;
-  readonly member: number;
-  readonly map?: FloatMap;
+  /** At most 96 pixels. */
+  readonly thumbnail?: FloatMap;
 }
 
 /** What has arrived of one run (one row, one task). */
 export interface RunView {
   /** The generation it belongs to; exports name it. */
   readonly generation: number;
-  /** Steps of member 0 with a map, in order; some are left out where there are very many. */
+  /** Names the run in the cache; absent while it is not known, and where there is no cache. */
+  runKey?: string;
+  /** Names the run in the map store: the run key, or one of this page alone. */
+  storeKey: string;
+  /** Every step from the schedule alone, as soon as the run begins. */
+  plan: readonly StepPlan[];
+  /** Whether its results are read from the cache. */
+  cached: boolean;
+  /** Steps of member 0 observed so far, in order. */
   steps: readonly StepView[];
-  latest?: StepView;
+  /** The last step observed of any member. */
+  latest?: { readonly step: number; readonly steps: number; readonly timestep: number; readonly member: number };
   stdSoFar?: FloatMap;
   result?: RunResult;
 }
@@ -57,8 +67,13 @@ export function runIdOf(rowId: string, task: Task): string {
 
 /** Images whose results are kept while stepping through the strip; older ones are run again when shown. */
 const keptImages = 4;
-/** Bytes of step maps kept for one run; beyond it every other one is dropped, so memory does not grow with the steps. */
-const keptStepBytes = 96e6;
+
+/** Where the maps of steps go. */
+export interface StepMaps {
+  put(ref: MapRef, map: HalfMap | FloatMap): void;
+  /** A run is complete: what was not there may be now. */
+  forgetFailures(): void;
+}
 
 /** What the host has sent since the page was loaded. Nothing in it is ever sent back. */
 export class Session {
@@ -68,6 +83,8 @@ export class Session {
   /** Latest generation of each image, most recently started last. */
   readonly #byImage = new Map<number, Generation>();
   #running?: Generation;
+
+  constructor(private readonly maps: StepMaps) {}
 
   of(image: number): Generation | undefined {
     return this.#byImage.get(image);
@@ -89,6 +106,7 @@ export class Session {
         return;
       case "started":
         return this.#start(message);
+      case "notice":
       case "exported":
       case "noiseChosen":
       case "answer":
@@ -96,7 +114,7 @@ export class Session {
         return;
       default: {
         const generation = [...this.#byImage.values()].find(({ number }) => number === message.generation);
-        if (generation) take(generation, message);
+        if (generation) take(generation, message, this.maps);
       }
     }
   }
@@ -104,7 +122,7 @@ export class Session {
   #start({ generation: number, image, settings, only }: Extract<ToWebview, { type: "started" }>): void {
     const last = this.#byImage.get(image);
     const before = new Map(last?.before);
-    for (const [id, run] of last?.runs ?? []) if (run.result ?? run.latest?.map) before.set(id, run);
+    for (const [id, run] of last?.runs ?? []) if (hasShown(run)) before.set(id, run);
     // A kept row's result is as good as a new one as long as its settings are what they were.
     const kept = [...before].filter(([id]) => only && !only.some((rowId) => id.startsWith(`${rowId}:`)));
     // A run that another one replaced may end without a word.
@@ -118,10 +136,10 @@ export class Session {
 
 type GenerationMessage = Extract<ToWebview, { readonly generation: number }>;
 
-function take(generation: Generation, message: GenerationMessage): void {
+function take(generation: Generation, message: GenerationMessage, maps: StepMaps): void {
   switch (message.type) {
     case "event":
-      return takeEvent(generation, message.event);
+      return takeEvent(generation, message.event, maps);
     case "finished":
       generation.status = "finished";
       generation.elapsedMillis = message.elapsedMillis;
@@ -138,7 +156,7 @@ function take(generation: Generation, message: GenerationMessage): void {
   }
 }
 
-function takeEvent(generation: Generation, event: PredictEvent): void {
+function takeEvent(generation: Generation, event: PredictEvent, maps: StepMaps): void {
   switch (event.type) {
     case "image":
       generation.photo = event.image;
@@ -150,29 +168,41 @@ function takeEvent(generation: Generation, event: PredictEvent): void {
       generation.progress = event;
       return;
     case "planned":
+      Object.assign(runOf(generation, event.runId), { runKey: event.runKey, storeKey: event.runKey ?? localKey(generation, event.runId), plan: event.steps, cached: event.cached });
       return;
     case "step":
-      return takeStep(runOf(generation, event.runId), event);
-    case "result":
-      runOf(generation, event.result.runId).result = event.result;
+      return takeStep(runOf(generation, event.runId), event, maps);
+    case "result": {
+      const run = runOf(generation, event.result.runId);
+      run.result = event.result;
+      run.runKey ??= event.result.runKey;
+      maps.forgetFailures();
       return;
+    }
   }
 }
 
-function takeStep(run: RunView, event: Extract<PredictEvent, { type: "step" }>): void {
-  const { step, steps, timestep, member } = event;
-  const map = event.map && mapFromHalf(event.map);
-  const bytes = run.steps.reduce((sum, kept) => sum + (kept.map?.data.byteLength ?? 0), 0);
-  if (bytes > keptStepBytes) run.steps = run.steps.filter((_, i) => i % 2 === 0);
-  run.latest = { step, steps, timestep, member, map: map ?? run.latest?.map };
-  if (map) run.steps = [...run.steps, run.latest];
-  if (event.stdSoFar) run.stdSoFar = event.stdSoFar;
+function takeStep(run: RunView, event: Extract<PredictEvent, { type: "step" }>, maps: StepMaps): void {
+  const { step, steps, timestep, member, map, thumbnail, stdSoFar } = event;
+  run.latest = { step, steps, timestep, member };
+  if (member === 0) run.steps = [...run.steps, { step, steps, timestep, thumbnail }];
+  if (map) maps.put({ kind: "step", runKey: run.storeKey, step }, map);
+  if (stdSoFar) run.stdSoFar = stdSoFar;
+}
+
+/** Whether a run has anything to show: a result, or a step. */
+export function hasShown({ result, steps }: RunView): boolean {
+  return result !== undefined || steps.length > 0;
 }
 
 function runOf(generation: Generation, runId: string): RunView {
   const known = generation.runs.get(runId);
   if (known) return known;
-  const run: RunView = { generation: generation.number, steps: [] };
+  const run: RunView = { generation: generation.number, storeKey: localKey(generation, runId), plan: [], cached: false, steps: [] };
   generation.runs.set(runId, run);
   return run;
+}
+
+function localKey({ number }: Generation, runId: string): string {
+  return `generation ${number} ${runId}`;
 }

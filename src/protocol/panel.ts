@@ -44,7 +44,7 @@ export type AbMode = "wipe" | "flicker" | "signed" | "absolute" | "relative" | "
 
 /** What takes the place of the tiles; they are shown when absent. */
 export type StageView =
-  | { readonly kind: "ab"; readonly a: ShownRef; readonly b: ShownRef; readonly mode: AbMode; /** Of the wipe, 0..1 of the width. */ readonly split: number }
+  | { readonly kind: "ab"; readonly a: ShownRef; readonly b: ShownRef; readonly mode: AbMode; /** Of the wipe, 0..1 of the width of the image that is seen. */ readonly split: number; /** The map beside a wipe or flicker; signed, or the angle, when absent. */ readonly difference?: Exclude<AbMode, "wipe" | "flicker"> }
   | { readonly kind: "space"; readonly of: ShownRef; readonly shape: "points" | "mesh"; readonly colour: "rgb" | "normals" | "std"; readonly fovDegrees: number; readonly scale: number; readonly shift: number };
 
 /** Plots under the tiles. */
@@ -75,6 +75,8 @@ export interface ViewState {
   readonly normalsFrame?: NormalsFrame;
   /** `${rowId}` to index of the step on show; the result where there is none. */
   readonly shownSteps?: Readonly<Record<string, number>>;
+  /** Choosing a step of one row moves the others to the nearest noise level. */
+  readonly linkSteps?: boolean;
   /** Everything else shows its difference to it. */
   readonly pinned?: ShownRef;
   /** Ground truth of the current image. */

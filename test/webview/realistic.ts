@@ -3,7 +3,7 @@ import sharp from "sharp";
 import type { FloatMap } from "../../src/core/image";
 import type { DecodedImage, PredictEvent } from "../../src/protocol/inference";
 import type { PanelSettings, Thumbnail, ToWebview } from "../../src/protocol/panel";
-import { event, mapOf, multi, resultOf, settingsOf, single, step } from "./scenario";
+import { event, mapOf, multi, planned, resultOf, settingsOf, single, step } from "./scenario";
 
 const samples = join(__dirname, "../../media/samples");
 export const names = ["room.jpg", "coffee.jpg", "temple.jpg", "stream.jpg", "bowl.jpg", "mountain.jpg"];
@@ -44,6 +44,7 @@ export async function runOn(name: string, generation: number, image: number, set
   const events: PredictEvent[] = [{ type: "image", image: photo }, { type: "device", device: "cpu" }];
   for (const row of settings.rows) {
     const flawed = row.spacing === "leading";
+    events.push(planned(row, "depth"), planned(row, "normals"));
     for (let i = 0; i < row.steps && row.steps > 1; i++) {
       const amount = 0.5 * (1 - (i + 1) / row.steps);
       events.push(step(row, "depth", i, noisy(depth, amount), i > 0 ? std : undefined), step(row, "normals", i, noisy(normals, amount)));

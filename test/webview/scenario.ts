@@ -1,7 +1,7 @@
 import { halfFromMap } from "../../src/core/half";
 import type { FloatMap } from "../../src/core/image";
 import type { NormalsFrame, Semantics, Task } from "../../src/core/semantics";
-import type { DecodedImage, PredictEvent, Provenance, RunResult } from "../../src/protocol/inference";
+import type { DecodedImage, PredictEvent, Provenance, RunResult, StepPlan } from "../../src/protocol/inference";
 import type { ModelChoice, PanelSettings, PanelState, RowSettings, ToWebview } from "../../src/protocol/panel";
 
 /** Messages as the host sends them, on maps whose every value is known. */
@@ -85,12 +85,33 @@ export function resultOf(row: RowSettings, task: Task, map: FloatMap, extra: Par
     versions: {},
     finishedAt: "2025-01-01T00:00:00Z",
   };
-  return { runId: `${row.rowId}:${task}`, map, provenance, ...rest };
+  return { runId: `${row.rowId}:${task}`, runKey: runKeyOf(row, task), map, provenance, ...rest };
+}
+
+export function runKeyOf(row: RowSettings, task: Task): string {
+  return `key-${row.rowId}-${task}`;
+}
+
+/** A schedule of 1000 timesteps whose noise level is the timestep's own part of them; leading runs are told too little at first. */
+export function planOf(row: RowSettings): StepPlan[] {
+  const timesteps = Array.from({ length: row.steps }, (_, i) => (row.spacing === "leading" ? Math.floor(((row.steps - 1 - i) * 1000) / row.steps) + 1 : 999 - Math.floor((i * 1000) / row.steps)));
+  const level = (timestep: number): number => (timestep + 1) / 1000;
+  return timesteps.map((timestep, i) => ({ timestep, alphaBar: 1 - level(timestep) ** 2, toldNoise: level(timestep), inputNoise: i === 0 ? 1 : level(timestep) }));
+}
+
+export function planned(row: RowSettings, task: Task, cached = false): PredictEvent {
+  return { type: "planned", runId: `${row.rowId}:${task}`, runKey: runKeyOf(row, task), cached, steps: planOf(row) };
+}
+
+/** Every so many pixels of a map, so that it has at most 96 on a side. */
+export function thumbnailOf(map: FloatMap): FloatMap {
+  const stride = Math.ceil(Math.max(map.width, map.height) / 96);
+  return mapOf(Math.floor(map.width / stride), Math.floor(map.height / stride), map.channels, (x, y, c) => map.data[(y * stride * map.width + x * stride) * map.channels + c]);
 }
 
 export function step(row: RowSettings, task: Task, index: number, map: FloatMap, stdSoFar?: FloatMap): PredictEvent {
   const timestep = 999 - Math.floor((index * 1000) / row.steps);
-  return { type: "step", runId: `${row.rowId}:${task}`, member: 0, step: index, steps: row.steps, timestep, map: halfFromMap(map), stdSoFar };
+  return { type: "step", runId: `${row.rowId}:${task}`, member: 0, step: index, steps: row.steps, timestep, map: halfFromMap(map), thumbnail: thumbnailOf(map), stdSoFar };
 }
 
 /** A whole run of the rows on a 48 x 32 image: ramps for depth, `directions` for normals. */
@@ -99,6 +120,8 @@ export function wholeRun(generation: number, settings: PanelSettings, image = 0,
     const depth = ramp(width, height, 0.1 * r, 1 + 0.1 * r);
     const std = row.steps > 1 ? { stdOverSteps: mapOf(width, height, 1, (_x, y) => y / (height - 1) / 10) } : {};
     return [
+      planned(row, "depth"),
+      planned(row, "normals"),
       { type: "result", result: resultOf(row, "depth", depth, std) },
       { type: "result", result: resultOf(row, "normals", directions(width, height), std) },
     ];
