@@ -48,10 +48,7 @@ interface Architecture {
  * `bad-model` where the files are damaged or do not belong together.
  */
 export async function convertComponent(dir: string, options: ConvertOptions = {}): Promise<NetworkGraph> {
-  const configPath = join(dir, "config.json");
-  const fields = await readJsonObject(configPath);
-  const [name, architecture] = architectureOf(configPath, fields, options);
-  const weights = await openSafetensors(await findWeights(dir, architecture.weightsName));
+  const { configPath, fields, name, architecture, weights, files } = await openComponent(dir, options);
   const { weightsDir, locations } = await locate(weights);
   const config = new Config(configPath, fields);
   const g = new GraphBuilder(name, weights, locations, options.device);
@@ -61,8 +58,20 @@ export async function convertComponent(dir: string, options: ConvertOptions = {}
   if (unused !== undefined) {
     throw new PlumblineError("bad-model", `Expected only tensors of a ${name} for ${weights.path} but received "${unused}", which its config.json does not call for.`, "Check that config.json belongs to these weights.");
   }
-  const files = [...new Set([configPath, weights.path, ...weights.dataPaths])];
   return { model: g.finish(), weightsDir, files };
+}
+
+/** The `files` of the graph that `convertComponent` would build, without building it. Throws where they are missing or damaged. */
+export async function componentFiles(dir: string, options: ConvertOptions = {}): Promise<readonly string[]> {
+  return (await openComponent(dir, options)).files;
+}
+
+async function openComponent(dir: string, options: ConvertOptions) {
+  const configPath = join(dir, "config.json");
+  const fields = await readJsonObject(configPath);
+  const [name, architecture] = architectureOf(configPath, fields, options);
+  const weights = await openSafetensors(await findWeights(dir, architecture.weightsName));
+  return { configPath, fields, name, architecture, weights, files: [...new Set([configPath, weights.path, ...weights.dataPaths])] };
 }
 
 function architectureOf(path: string, fields: Readonly<Record<string, unknown>>, { part }: ConvertOptions): [string, Architecture] {

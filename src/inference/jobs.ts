@@ -1,53 +1,24 @@
+import { makeRoom } from "../cache/cacheSpace";
 import { isCancelled, PlumblineError, throwIfCancelled, unexpected } from "../core/errors";
-import { halfFromMap } from "../core/half";
-import type { FloatMap } from "../core/image";
-import type { Device, DeviceChoice, RunRequest } from "../core/settings";
+import type { Device, DeviceChoice } from "../core/settings";
 import type { Tensor } from "../core/tensor";
 import { convertComponent } from "../graph/convert";
-import { readRgbImage, type ImageFile } from "../io/imageFile";
-import { toSourceSize } from "../pipeline/combine";
+import { readRgbImage } from "../io/imageFile";
 import { validateSettings } from "../pipeline/options";
-import { plannedWork, predict, type EncodedImages, type Observer, type Prediction } from "../pipeline/predict";
-import { protocolVersion, type InferenceApi, type PredictEvent, type PredictParams, type PredictReturn, type Provenance, type RecordedTensor, type Stage } from "../protocol/inference";
+import { plannedWork } from "../pipeline/predict";
+import { protocolVersion, type InferenceApi, type PredictEvent, type PredictParams, type PredictReturn, type RecordedTensor } from "../protocol/inference";
 import type { CallContext, Handlers } from "../protocol/rpc";
 import { version } from "../../package.json";
 import { FileHashes } from "./fileHash";
-import { loadModel, type LoadedModel } from "./modelLoader";
+import { LatentStore } from "./imageLatents";
 import { NetworkStore } from "./networkStore";
-import { readNoiseFile } from "./noiseFile";
 import { ProgressTracker, totalWork } from "./progress";
+import { decodesSteps, performRun, type ChosenDevice, type Engine, type Job } from "./runJob";
 import { availableDevices, createNetwork, engineVersions } from "./session";
-import { recordedTensors, type StepRecord } from "./stepRecord";
-
-/** Everything that outlives a request. */
-interface Engine {
-  readonly store: NetworkStore;
-  readonly hashes: FileHashes;
-  /** Devices that failed once and why: `auto` does not try them again. */
-  readonly failures: Map<Device, string>;
-}
-
-/** One request while it runs. */
-interface Job {
-  readonly params: PredictParams;
-  readonly image: ImageFile;
-  readonly encodedImages: EncodedImages;
-  readonly tracker: ProgressTracker;
-  readonly signal: AbortSignal;
-  /** The device that was last reported. */
-  device?: Device;
-  readonly report: (event: PredictEvent) => Promise<void>;
-}
-
-/** A device and, where it is not the one asked for, why. */
-interface ChosenDevice {
-  readonly device: Device;
-  readonly note?: string;
-}
 
 /** The engine's methods. Requests that use networks run one after another; a cancelled one leaves the queue unrun. */
 export function engineHandlers(): Handlers<InferenceApi> {
-  const engine: Engine = { store: new NetworkStore(), hashes: new FileHashes(), failures: new Map() };
+  const engine: Engine = { store: new NetworkStore(), hashes: new FileHashes(), latents: new LatentStore(), failures: new Map() };
   let last: Promise<unknown> = Promise.resolve();
   function queued<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const run = last.then(() => {
@@ -78,72 +49,19 @@ async function runRequest(engine: Engine, params: PredictParams, { signal, repor
   const image = await readRgbImage(params.imagePath);
   await report({ type: "image", image: { width: image.image.width, height: image.image.height, rgb: image.rgb8 } });
   const tracker = new ProgressTracker(totalWork(params.runs.map(({ settings }) => plannedWork(settings, decodesSteps(params)))));
-  const job: Job = { params, image, encodedImages: new Map(), tracker, signal, report };
+  const job: Job = { params, image, tracker, signal, keysInUse: new Set(), report };
   const recorded: Record<string, readonly RecordedTensor[]> = {};
-  for (const run of params.runs) {
-    throwIfCancelled(signal);
-    recorded[run.runId] = await onDevice(engine, params.device, (chosen) => performRun(engine, job, run, chosen));
+  try {
+    for (const run of params.runs) {
+      throwIfCancelled(signal);
+      const acceptable = params.device === "auto" ? usableDevices(engine) : undefined;
+      recorded[run.runId] = await onDevice(engine, params.device, (chosen) => performRun(engine, job, run, chosen, acceptable ?? [chosen.device]));
+    }
+  } finally {
+    // A cache that cannot be tidied is no fault of the request.
+    if (params.cache) await makeRoom(params.cache.dir, params.cache.maxBytes, job.keysInUse).catch(() => undefined);
   }
   return { recorded: params.recordSteps ? recorded : {} };
-}
-
-/** Loads, predicts, reports the result, and returns the tensors that were asked for. */
-async function performRun(engine: Engine, job: Job, run: RunRequest, chosen: ChosenDevice): Promise<readonly RecordedTensor[]> {
-  const { params, image, encodedImages, tracker, signal, report } = job;
-  const { runId, settings } = run;
-  const progress = (stage: Stage): Promise<void> => report({ type: "progress", runId, stage, ...tracker.now() });
-  const start = performance.now();
-  await progress("load");
-  const fileNoise = settings.noise.kind === "file" ? await readNoiseFile(settings.noise.path) : undefined;
-  const model = await loadModel(run, chosen.device, engine.store, engine.hashes, signal);
-  const loadMillis = performance.now() - start;
-  if (job.device !== chosen.device) await report({ type: "device", ...chosen });
-  job.device = chosen.device;
-
-  const records: StepRecord[] = [];
-  const observer: Observer = {
-    unitDone: async (stage, millis) => {
-      tracker.unitDone(stage, millis);
-      await progress(stage);
-    },
-    stepDone: async ({ member, latents, map, stdSoFar }) => {
-      const { index: step, timestep } = latents;
-      if (params.recordSteps && map) records.push({ latents, map });
-      await report({ type: "step", runId, member, step, steps: settings.steps, timestep, ...(params.stepMaps && { map: map && halfFromMap(map), stdSoFar }) });
-    },
-  };
-  const prediction = await predict(image.image, model.estimator, settings, { encodedImages, fileNoise, stepMaps: decodesSteps(params), observer, signal });
-  const toSize = (map: FloatMap, isNormals: boolean): FloatMap => (params.mapSize === "source" ? toSourceSize(map, image.image, isNormals) : map);
-  const { map, stdOverSteps, stdOverMembers } = prediction;
-  const maps = {
-    map: toSize(map, run.task === "normals"),
-    ...(stdOverSteps && { stdOverSteps: toSize(stdOverSteps, false) }),
-    ...(stdOverMembers && { stdOverMembers: toSize(stdOverMembers, false) }),
-  };
-  const timingsMillis = { load: loadMillis, ...prediction.timingsMillis, total: performance.now() - start };
-  await report({ type: "result", result: { runId, ...maps, provenance: provenanceOf(job, run, chosen, model, prediction, timingsMillis) } });
-  return params.recordSteps ? recordedTensors(run.task, prediction.initialNoise, records) : [];
-}
-
-function provenanceOf(job: Job, run: RunRequest, chosen: ChosenDevice, model: LoadedModel, prediction: Prediction, timingsMillis: Provenance["timingsMillis"]): Provenance {
-  const { image, params } = job;
-  const notes = [...image.notes, ...model.description.assumptions];
-  return {
-    tool: { name: "plumbline", version },
-    image: { path: params.imagePath, width: image.image.width, height: image.image.height, sha256: image.sha256 },
-    model: { id: model.description.id, dir: model.description.dir, files: model.fileHashes },
-    task: run.task,
-    semantics: model.semantics,
-    settings: run.settings,
-    processingSize: prediction.processingSize,
-    timesteps: prediction.timesteps,
-    device: chosen.device,
-    ...(chosen.note !== undefined && { deviceNote: chosen.note }),
-    ...(notes.length > 0 && { notes }),
-    timingsMillis,
-    versions: engineVersions(),
-    finishedAt: new Date().toISOString(),
-  };
 }
 
 /** `component`: one network of a checkpoint on given tensors; it is not kept. */
@@ -163,8 +81,7 @@ async function runComponent(engine: Engine, { dir, part, inputs, device }: Infer
  * that device fails; the note says so.
  */
 async function onDevice<T>(engine: Engine, choice: DeviceChoice, work: (chosen: ChosenDevice) => Promise<T>): Promise<T> {
-  const candidates = choice === "auto" ? availableDevices() : [choice];
-  const device = candidates.find((candidate) => choice !== "auto" || !engine.failures.has(candidate)) ?? "cpu";
+  const [device] = choice === "auto" ? usableDevices(engine) : [choice];
   const skipped = choice === "auto" && device === "cpu" ? [...engine.failures.values()].join(" ") : "";
   try {
     return await work({ device, ...(skipped && { note: skipped }) });
@@ -176,14 +93,15 @@ async function onDevice<T>(engine: Engine, choice: DeviceChoice, work: (chosen: 
   }
 }
 
+/** The devices that have not failed, best first; always ends with "cpu". */
+function usableDevices({ failures }: Engine): readonly Device[] {
+  return availableDevices().filter((device) => device === "cpu" || !failures.has(device));
+}
+
 /** Why a device failed, in words. What ONNX Runtime says begins with where in its own source it says it. */
 function reasonOf({ message }: PlumblineError): string {
   if (message.includes("No supported adapters")) return "no GPU found";
   return message.replace(/\/onnxruntime_src\/.*? was false\. /s, "").trim();
-}
-
-function decodesSteps({ stepMaps, recordSteps, stdOverSteps }: PredictParams): boolean {
-  return stepMaps || recordSteps || (stdOverSteps ?? true);
 }
 
 /** Checks every run before the first is started. */

@@ -1,75 +1,94 @@
 import { join, relative, sep } from "node:path";
 import { describeModel, readEmptyPromptIds, semanticsOf, type EmptyPrompt, type ModelDescription } from "../catalogue/modelFolder";
 import { throwIfCancelled, unexpected } from "../core/errors";
-import type { Semantics } from "../core/semantics";
+import type { ScheduleEntry } from "../core/schedulers/schedule";
+import type { Semantics, Task } from "../core/semantics";
 import type { Device, RunRequest } from "../core/settings";
 import type { Tensor } from "../core/tensor";
+import { componentFiles, type ConvertOptions } from "../graph/convert";
 import { openSafetensors, readTensor } from "../io/safetensors";
+import type { Network } from "../pipeline/networks";
 import { scheduleOf, type Estimator } from "../pipeline/predict";
 import type { FileHashes } from "./fileHash";
 import type { NetworkStore } from "./networkStore";
 
-/** A model that is ready to run, and what its provenance says. */
-export interface LoadedModel {
+/** What a model's files say of a run, before any network is built. */
+export interface DescribedModel {
   readonly description: ModelDescription;
-  readonly estimator: Estimator;
   readonly semantics: Semantics;
+  readonly schedule: readonly ScheduleEntry[];
   /** SHA-256 by path relative to the model folder, with forward slashes. */
   readonly fileHashes: Readonly<Record<string, string>>;
+  /** Names the encoder by what it is made of. */
+  readonly encoderHash: string;
+}
+
+/** Reads what the run's model is, and hashes every file that its networks are made of. Throws what the folder or the settings are at fault for. */
+export async function describeRun({ modelDir, task, settings }: RunRequest, hashes: FileHashes, signal: AbortSignal): Promise<DescribedModel> {
+  const description = await describeModel(modelDir);
+  const semantics = semanticsOf(description, task);
+  const schedule = scheduleOf(description.scheduler, settings);
+  const own = ["model_index.json", join("scheduler", "scheduler_config.json")].map((file) => join(description.dir, file));
+  const encoderFiles = await componentFiles(description.vaeDir, { part: "encoder" });
+  const files = [...own, ...(await promptFiles(description.emptyPrompt)), ...encoderFiles, ...(await componentFiles(description.unetDir))];
+  const fileHashes: Record<string, string> = {};
+  for (const file of new Set(files)) {
+    throwIfCancelled(signal);
+    fileHashes[nameOf(file, description)] = await hashes.of(file);
+  }
+  const encoderHash = encoderFiles.map((file) => fileHashes[nameOf(file, description)]).join();
+  return { description, semantics, schedule, fileHashes, encoderHash };
 }
 
 /**
- * Loads the networks of a run onto a device. The prompt is made a constant of the UNet; so is the timestep of an E2E
- * fine-tuned model in one step, which it never leaves (another model is kept open for any number of steps).
- * Throws what the folder, the weights or the device are at fault for.
+ * Loads the networks of a run onto a device; the encoder only when it is used, where the image `isEncoded`. The prompt is made a
+ * constant of the UNet; so is the timestep of an E2E fine-tuned model in one step, which it never leaves (another model is
+ * kept open for any number of steps). Throws what the weights or the device are at fault for.
  */
-export async function loadModel(request: RunRequest, device: Device, store: NetworkStore, hashes: FileHashes, signal: AbortSignal): Promise<LoadedModel> {
-  const description = await describeModel(request.modelDir);
-  const semantics = semanticsOf(description, request.task);
+export async function loadModel(task: Task, { description, schedule }: DescribedModel, device: Device, store: NetworkStore, { isEncoded, signal }: { isEncoded: boolean; signal: AbortSignal }): Promise<Estimator> {
   const { unetDir, vaeDir, scheduler, vae } = description;
   const prompt = await emptyPromptEmbedding(description.emptyPrompt, device, store);
-  const schedule = scheduleOf(scheduler, request.settings);
   const constantTimestep = description.endToEnd && schedule.length === 1 ? schedule[0].t : undefined;
-
-  throwIfCancelled(signal);
-  const encoder = await store.load({ dir: vaeDir, options: { part: "encoder" }, device });
-  throwIfCancelled(signal);
-  const unet = await store.load({ dir: unetDir, options: { timestep: constantTimestep, encoderHiddenStates: prompt.embedding }, device });
-  throwIfCancelled(signal);
-  const decoder = await store.load({ dir: vaeDir, options: { part: "decoder" }, device });
-
-  const own = ["model_index.json", join("scheduler", "scheduler_config.json")].map((file) => join(description.dir, file));
-  const fileHashes: Record<string, string> = {};
-  for (const file of new Set([...own, ...prompt.files, ...encoder.files, ...unet.files, ...decoder.files])) {
+  const load = async (dir: string, options: ConvertOptions): Promise<Network> => {
     throwIfCancelled(signal);
-    fileHashes[relative(description.dir, file).split(sep).join("/")] = await hashes.of(file);
-  }
+    return (await store.load({ dir, options, device })).network;
+  };
+  const loadEncoder = (): Promise<Network> => load(vaeDir, { part: "encoder" });
   return {
-    description,
-    semantics,
-    fileHashes,
-    estimator: {
-      encoder: encoder.network,
-      decoder: decoder.network,
-      denoiser: { unet: unet.network, constantTimestep },
-      task: request.task,
-      scheduler,
-      scalingFactor: vae.scalingFactor,
-      downsamplingFactor: vae.downsamplingFactor,
-    },
+    encoder: isEncoded ? loadedWhenUsed(loadEncoder) : await loadEncoder(),
+    denoiser: { unet: await load(unetDir, { timestep: constantTimestep, encoderHiddenStates: prompt }), constantTimestep },
+    decoder: await load(vaeDir, { part: "decoder" }),
+    task,
+    scheduler,
+    scalingFactor: vae.scalingFactor,
+    downsamplingFactor: vae.downsamplingFactor,
   };
 }
 
 /** The embedding [1, S, C] of the empty prompt: stored beside the model, or computed by its own text encoder. */
-export async function emptyPromptEmbedding(emptyPrompt: EmptyPrompt, device: Device, store: NetworkStore): Promise<{ embedding: Tensor; files: readonly string[] }> {
+export async function emptyPromptEmbedding(emptyPrompt: EmptyPrompt, device: Device, store: NetworkStore): Promise<Tensor> {
   if (emptyPrompt.kind === "stored") {
     const embedding = await readTensor(await openSafetensors(emptyPrompt.path), "empty_text_embed");
     if (embedding.dims.length !== 3 || embedding.dims[0] !== 1) throw unexpected("bad-model", `empty_text_embed of ${emptyPrompt.path}`, "shape [1, S, C]", embedding.dims);
-    return { embedding, files: [emptyPrompt.path] };
+    return embedding;
   }
   const { textEncoderDir, tokenizerDir } = emptyPrompt;
   const ids = await readEmptyPromptIds(tokenizerDir);
-  const { network, files } = await store.load({ dir: textEncoderDir, options: {}, device });
+  const { network } = await store.load({ dir: textEncoderDir, options: {}, device });
   const { last_hidden_state: embedding } = await network.run({ input_ids: { dims: [1, 2], data: BigInt64Array.from(ids, BigInt) } });
-  return { embedding, files: [...files, join(tokenizerDir, "vocab.json"), join(tokenizerDir, "tokenizer_config.json")] };
+  return embedding;
+}
+
+async function promptFiles(emptyPrompt: EmptyPrompt): Promise<readonly string[]> {
+  if (emptyPrompt.kind === "stored") return [emptyPrompt.path];
+  const { textEncoderDir, tokenizerDir } = emptyPrompt;
+  return [...(await componentFiles(textEncoderDir)), join(tokenizerDir, "vocab.json"), join(tokenizerDir, "tokenizer_config.json")];
+}
+
+function nameOf(file: string, { dir }: ModelDescription): string {
+  return relative(dir, file).split(sep).join("/");
+}
+
+function loadedWhenUsed(load: () => Promise<Network>): Network {
+  return { run: async (inputs) => (await load()).run(inputs), release: async () => undefined };
 }

@@ -19,6 +19,8 @@ export class ProgressTracker {
   private readonly done: Record<WorkStage, number> = { encode: 0, denoise: 0, decode: 0, combine: 0 };
   private readonly millis: Record<WorkStage, number> = { encode: 0, denoise: 0, decode: 0, combine: 0 };
 
+  private readonly skipped: Record<WorkStage, number> = { encode: 0, denoise: 0, decode: 0, combine: 0 };
+
   constructor(private readonly planned: Work) {}
 
   unitDone(stage: WorkStage, millis: number): void {
@@ -26,16 +28,21 @@ export class ProgressTracker {
     this.millis[stage] += millis;
   }
 
+  /** Counts work as done that took no time, as of a run from the cache: it says nothing about the time that other work takes. */
+  skip(work: Work): void {
+    for (const stage of stages) this.skipped[stage] += work[stage];
+  }
+
   now(): Progress {
     const total = stages.reduce((sum, stage) => sum + this.planned[stage], 0);
-    const done = stages.reduce((sum, stage) => sum + Math.min(this.done[stage], this.planned[stage]), 0);
+    const done = stages.reduce((sum, stage) => sum + Math.min(this.done[stage] + this.skipped[stage], this.planned[stage]), 0);
     return { fraction: done / total, ...this.remaining() };
   }
 
   private remaining(): { remainingMillis?: number } {
     let remainingMillis = 0;
     for (const stage of stages) {
-      const left = this.planned[stage] - this.done[stage];
+      const left = this.planned[stage] - this.done[stage] - this.skipped[stage];
       if (stage === "combine" || left <= 0) continue;
       const timed = stage === "decode" && this.done.decode === 0 ? "encode" : stage;
       if (this.done[timed] === 0) return {};

@@ -1,6 +1,7 @@
 import { PlumblineError, throwIfCancelled, unexpected } from "../core/errors";
 import type { FloatMap, RgbImage } from "../core/image";
 import { startingNoise } from "../core/random";
+import type { Size } from "../core/resize";
 import type { SchedulerConfig } from "../core/schedulers/config";
 import { ddimSchedule, lcmSchedule, type ScheduleEntry } from "../core/schedulers/schedule";
 import type { Task } from "../core/semantics";
@@ -12,7 +13,7 @@ import { denoise, type DenoisingStep } from "./denoise";
 import { encode } from "./encode";
 import type { Denoiser, Network } from "./networks";
 import { validateSettings } from "./options";
-import { preprocess } from "./preprocess";
+import { preprocess, processingSizeOf } from "./preprocess";
 
 /** A loaded model and its conventions. */
 export interface Estimator {
@@ -32,9 +33,9 @@ export type WorkStage = "encode" | "denoise" | "decode" | "combine";
 export interface ObservedStep {
   readonly member: number;
   readonly latents: DenoisingStep;
-  /** Decoded, at processing size; member 0 only, when step maps are wanted. */
+  /** Decoded, at processing size: of every step of member 0 where step maps are wanted, else of each member's last step only. */
   readonly map?: FloatMap;
-  /** Over the steps so far, from the second on. */
+  /** Over the steps of member 0 so far, from the second on, where step maps are wanted. */
   readonly stdSoFar?: FloatMap;
 }
 
@@ -45,8 +46,7 @@ export interface Observer {
 }
 
 export interface PredictOptions {
-  /** Latents of this image, shared by all runs that are given the same map. */
-  readonly encodedImages: EncodedImages;
+  readonly imageLatents: ImageLatents;
   /** The starting latents of `noise.kind === "file"`, [1 or E, 4, h, w]. */
   readonly fileNoise?: Tensor;
   /** Decode every step of member 0: its maps are observed, and their standard deviation becomes known. */
@@ -55,8 +55,11 @@ export interface PredictOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Image latents by encoder and size; one map belongs to one image. */
-export type EncodedImages = Map<Network, Map<string, Tensor>>;
+/** What one encoder made of one image, by processing size: runs that are given the same share it. */
+export interface ImageLatents {
+  get(size: Size): Tensor | undefined;
+  set(size: Size, latent: Tensor): void;
+}
 
 /** Maps at processing size. */
 export interface Prediction {
@@ -85,11 +88,12 @@ export async function predict(source: RgbImage, estimator: Estimator, settings: 
   requireTimestep(denoiser, schedule);
   const timer = workTimer(observer, signal);
 
-  // 1. Image at processing size, -1..1.                                     [1, 3, H, W]
-  const image = preprocess(source, settings.processingResolution, downsamplingFactor);
+  // 1. The size that the networks see.                                      H x W
+  const size = processingSizeOf(source, settings.processingResolution, downsamplingFactor);
 
-  // 2. Latent of the image, once per encoder and size.                      [1, 4, h, w]
-  const imageLatent = await timer.run("encode", () => encodeOnce(options.encodedImages, encoder, image, scalingFactor));
+  // 2. The image in -1..1 and its latent, once per encoder and size.        [1, 3, H, W] -> [1, 4, h, w]
+  const imageLatent = await timer.run("encode", async () => options.imageLatents.get(size) ?? encode(encoder, preprocess(source, size), scalingFactor));
+  options.imageLatents.set(size, imageLatent);
 
   const spread = spreadOf(task);
   const members: FloatMap[] = [];
@@ -107,7 +111,7 @@ export async function predict(source: RgbImage, estimator: Estimator, settings: 
       const map = observed || isLast ? await timer.run("decode", () => decode(decoder, latents.predOriginalSample, scalingFactor, task)) : undefined;
       if (map && observed) spread.add(map);
       if (map && isLast) members.push(map);
-      await observer.stepDone({ member, latents, ...(observed && { map, stdSoFar: spread.std() }) });
+      await observer.stepDone({ member, latents, map, ...(observed && { stdSoFar: spread.std() }) });
     }
   }
 
@@ -116,7 +120,7 @@ export async function predict(source: RgbImage, estimator: Estimator, settings: 
   return {
     ...combined,
     stdOverSteps: spread.std(),
-    processingSize: { width: image.dims[3], height: image.dims[2] },
+    processingSize: size,
     initialNoise: memberNoise(settings, imageLatent.dims, 0, options.fileNoise),
     timesteps: schedule.map(({ t }) => t),
     timingsMillis: timer.millis,
@@ -132,15 +136,6 @@ export function plannedWork(settings: RunSettings, stepMaps: boolean): Readonly<
 /** The timesteps of a run. LCM checkpoints have a grid of their own; the spacing does not apply to them. */
 export function scheduleOf(scheduler: SchedulerConfig, { steps, spacing }: Pick<RunSettings, "steps" | "spacing">): readonly ScheduleEntry[] {
   return scheduler.kind === "lcm" ? lcmSchedule(scheduler, steps) : ddimSchedule(scheduler, steps, spacing);
-}
-
-async function encodeOnce(encoded: EncodedImages, encoder: Network, image: Tensor, scalingFactor: number): Promise<Tensor> {
-  const bySize = encoded.get(encoder) ?? new Map<string, Tensor>();
-  encoded.set(encoder, bySize);
-  const size = image.dims.join("x");
-  const latent = bySize.get(size) ?? (await encode(encoder, image, scalingFactor));
-  bySize.set(size, latent);
-  return latent;
 }
 
 function memberNoise({ noise, seed, ensembleSize }: RunSettings, dims: readonly number[], member: number, fileNoise: Tensor | undefined): Tensor {

@@ -17,7 +17,7 @@ export interface IpcPort {
  */
 const pieceBytes = 1 << 20;
 
-const arrayTypes = { Float32Array, Uint8Array, BigInt64Array } as const;
+const arrayTypes = { Float32Array, Uint16Array, Uint8Array, BigInt64Array } as const;
 type ArrayType = keyof typeof arrayTypes;
 type AnyArray = InstanceType<(typeof arrayTypes)[ArrayType]>;
 
@@ -29,7 +29,7 @@ type Packet =
 const slotKey = "\0array";
 
 /**
- * A channel over a process's message pipe. Typed arrays (float32, uint8, int64) arrive on buffers of their own, never as
+ * A channel over a process's message pipe. Typed arrays (float32, uint16, uint8, int64) arrive on buffers of their own, never as
  * views of a shared one, and large ones are paced: `post` waits for the pipe after each piece.
  */
 export function ipcChannel(port: IpcPort): Channel {
@@ -83,6 +83,7 @@ function isPacket(packet: unknown): packet is Packet {
 
 function typeOf(array: AnyArray): ArrayType {
   if (array instanceof Float32Array) return "Float32Array";
+  if (array instanceof Uint16Array) return "Uint16Array";
   return array instanceof BigInt64Array ? "BigInt64Array" : "Uint8Array";
 }
 

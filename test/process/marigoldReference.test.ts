@@ -12,7 +12,8 @@ import type { NoiseChoice, RunSettings, TimestepSpacing } from "../../src/core/s
 import { PixelStatistics, type Divisor } from "../../src/core/statistics";
 import type { Tensor } from "../../src/core/tensor";
 import { FileHashes } from "../../src/inference/fileHash";
-import { emptyPromptEmbedding, loadModel } from "../../src/inference/modelLoader";
+import { LatentStore } from "../../src/inference/imageLatents";
+import { describeRun, emptyPromptEmbedding, loadModel } from "../../src/inference/modelLoader";
 import { NetworkStore } from "../../src/inference/networkStore";
 import { openSafetensors, readTensor } from "../../src/io/safetensors";
 import { decode } from "../../src/pipeline/decode";
@@ -90,7 +91,8 @@ describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", f
   }
   async function load(task: Task, settings: RunSettings): Promise<Estimator> {
     const request = { runId: "reference", modelDir: dir, task, settings };
-    return (await loadModel(request, "cpu", store, new FileHashes(), new AbortController().signal)).estimator;
+    const { signal } = new AbortController();
+    return loadModel(task, await describeRun(request, new FileHashes(), signal), "cpu", store, { isEncoded: false, signal });
   }
   const settingsOf = (run: Pick<RunCase, "num_inference_steps" | "timestep_spacing">, noise: NoiseChoice): RunSettings => ({
     steps: run.num_inference_steps, spacing: run.timestep_spacing, ensembleSize: 1, noise, seed: 0, processingResolution: 0,
@@ -105,7 +107,7 @@ describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", f
 
   it("makes the empty prompt with the checkpoint's own tokenizer and text encoder", async () => {
     const { emptyPrompt } = await describeModel(dir);
-    const { embedding } = await emptyPromptEmbedding(emptyPrompt, "cpu", store);
+    const embedding = await emptyPromptEmbedding(emptyPrompt, "cpu", store);
     const { dims, data } = stored("empty_text_embed");
     assert.deepEqual(embedding.dims, dims);
     const { maxAbs } = distance(embedding.data, data);
@@ -125,7 +127,7 @@ describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", f
         const settings = settingsOf(run, run.noise === "zeros" ? { kind: "zeros" } : { kind: "file", path: "reference" });
         estimator = await load(task, settings);
         const observer = { unitDone: async () => undefined, stepDone: async (step: ObservedStep) => void steps.push(step) };
-        prediction = await predict(imageOf(run.image), estimator, settings, { encodedImages: new Map(), fileNoise: named("init_noise"), stepMaps: true, observer });
+        prediction = await predict(imageOf(run.image), estimator, settings, { imageLatents: new LatentStore().of(run.image, ""), fileNoise: named("init_noise"), stepMaps: true, observer });
       });
 
       it("runs the same timesteps from the same noise", () => {

@@ -6,7 +6,7 @@ import { parseSchedulerConfig } from "../../src/core/schedulers/config";
 import type { RunSettings } from "../../src/core/settings";
 import type { Tensor } from "../../src/core/tensor";
 import type { BigIntTensor, Network } from "../../src/pipeline/networks";
-import { plannedWork, predict, type Estimator, type ObservedStep, type PredictOptions, type WorkStage } from "../../src/pipeline/predict";
+import { plannedWork, predict, type Estimator, type ImageLatents, type ObservedStep, type PredictOptions, type WorkStage } from "../../src/pipeline/predict";
 
 type Inputs = Readonly<Record<string, Tensor | BigIntTensor>>;
 
@@ -41,8 +41,15 @@ function fakeEstimator(changes: Partial<Estimator> = {}) {
   return { encoder, unet, decoder, estimator };
 }
 
+/** Remembers the latents that are put into it. */
+function latentsOf(): ImageLatents {
+  const held = new Map<string, Tensor>();
+  return { get: ({ width, height }) => held.get(`${width} ${height}`), set: ({ width, height }, latent) => void held.set(`${width} ${height}`, latent) };
+}
+const noLatents: ImageLatents = { get: () => undefined, set: () => undefined };
+
 function quiet(changes: Partial<PredictOptions> = {}): PredictOptions {
-  return { encodedImages: new Map(), stepMaps: false, observer: { unitDone: async () => undefined, stepDone: async () => undefined }, ...changes };
+  return { imageLatents: noLatents, stepMaps: false, observer: { unitDone: async () => undefined, stepDone: async () => undefined }, ...changes };
 }
 const predictionHalf = (inputs: Inputs): number[] => {
   const { data } = inputs.sample as Tensor;
@@ -81,17 +88,17 @@ describe("predict", () => {
     assert.equal(unet.calls.length, 1);
   });
 
-  it("encodes an image once for all runs with the same encoder and size", async () => {
+  it("encodes an image once for all runs that share its latents, at each size", async () => {
     const { estimator, encoder } = fakeEstimator();
-    const encodedImages = new Map();
-    await predict(photo, estimator, settings, quiet({ encodedImages }));
-    await predict(photo, { ...estimator, task: "normals" }, { ...settings, ensembleSize: 3 }, quiet({ encodedImages }));
+    const imageLatents = latentsOf();
+    await predict(photo, estimator, settings, quiet({ imageLatents }));
+    const { processingSize } = await predict(photo, { ...estimator, task: "normals" }, { ...settings, ensembleSize: 3 }, quiet({ imageLatents }));
     assert.equal(encoder.calls.length, 1);
-    await predict(photo, estimator, { ...settings, processingResolution: 8 }, quiet({ encodedImages }));
+    assert.deepEqual(processingSize, { width: 16, height: 12 });
+    await predict(photo, estimator, { ...settings, processingResolution: 8 }, quiet({ imageLatents }));
     assert.equal(encoder.calls.length, 2);
-    const other = fakeEstimator();
-    await predict(photo, other.estimator, settings, quiet({ encodedImages }));
-    assert.equal(other.encoder.calls.length, 1);
+    await predict(photo, estimator, settings, quiet());
+    assert.equal(encoder.calls.length, 3);
   });
 
   for (const stepMaps of [false, true]) {
@@ -104,7 +111,8 @@ describe("predict", () => {
       const { stdOverSteps, stdOverMembers } = await predict(photo, estimator, run, quiet({ stepMaps, observer }));
       assert.deepEqual(units, plannedWork(run, stepMaps));
       assert.deepEqual({ encode: encoder.calls.length, denoise: unet.calls.length, decode: decoder.calls.length, combine: 1 }, units);
-      assert.deepEqual(steps.map(({ member, map }) => `${member}${map ? " map" : ""}`), [0, 0, 0, 1, 1, 1, 2, 2, 2].map((member) => `${member}${stepMaps && member === 0 ? " map" : ""}`));
+      const first = stepMaps ? ["0 map", "0 map", "0 map"] : ["0", "0", "0 map"];
+      assert.deepEqual(steps.map(({ member, map }) => `${member}${map ? " map" : ""}`), [...first, "1", "1", "1 map", "2", "2", "2 map"]);
       assert.deepEqual(steps.map(({ stdSoFar }) => stdSoFar !== undefined), [false, stepMaps, stepMaps, false, false, false, false, false, false]);
       assert.equal(stdOverSteps !== undefined, stepMaps);
       assert.equal(stdOverMembers !== undefined, true);

@@ -32,11 +32,11 @@ describe("ipcChannel", () => {
     const shared = new Float32Array([9, 1, 2, 3, 9]);
     const message = {
       type: "result", id: 3, nothing: null, missing: undefined,
-      maps: [{ data: shared.subarray(1, 4) }, { data: new Uint8Array([1, 2]) }],
+      maps: [{ data: shared.subarray(1, 4) }, { data: new Uint8Array([1, 2]) }, { data: new Uint16Array([7, 65535]) }],
       deep: { ids: new BigInt64Array([5n]), empty: new Float32Array(0) },
     };
     await channel.post(message);
-    assert.deepEqual(received, [{ ...message, maps: [{ data: new Float32Array([1, 2, 3]) }, { data: new Uint8Array([1, 2]) }] }]);
+    assert.deepEqual(received, [{ ...message, maps: [{ data: new Float32Array([1, 2, 3]) }, { data: new Uint8Array([1, 2]) }, { data: new Uint16Array([7, 65535]) }] }]);
     const { maps } = received[0] as { maps: { data: Float32Array }[] };
     assert.equal(maps[0].data.buffer.byteLength, 12);
   });
