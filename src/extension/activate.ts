@@ -21,6 +21,6 @@ export function activate(context: vscode.ExtensionContext): void {
   context.subscriptions.push(
     log,
     { dispose: () => void engine.dispose() },
-    registerCommands({ extensionUri: context.extensionUri, engine, log, settings: readSettings, models }),
+    registerCommands({ extensionUri: context.extensionUri, engine, log, settings: readSettings, models, cacheDir: join(context.globalStorageUri.fsPath, "runs") }),
   );
 }

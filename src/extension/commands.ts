@@ -1,10 +1,16 @@
 import * as vscode from "vscode";
+import { cacheSize, clearCache } from "../cache/cacheSpace";
+import { presets, type Preset } from "../core/presets";
 import type { Device } from "../core/settings";
 import { chooseImages } from "./imageFiles";
-import { createWebviewPanel, GeometryPanel, panelType, restoredState, type Outcome, type Services } from "./panel";
-import { compareRows, estimateRows, initialState, multiSteps, type PanelKind } from "./runs";
+import { createWebviewPanel, GeometryPanel, panelType } from "./panel";
+import type { Outcome } from "./panelRuns";
+import { compareRows, estimateRows, initialState, inspectRows, multiSteps, restoredState, type PanelKind } from "./runs";
+import type { Services } from "./services";
+import { SessionEditors, sessionEditorType } from "./sessionEditor";
+import { saveSession } from "./sessionSave";
 
-/** Registers the commands, and the panels that VS Code restores after a reload of the window. */
+/** Registers the commands, the panels that VS Code restores after a reload of the window, and the editor of saved sessions. */
 export function registerCommands(services: Omit<Services, "onRunning" | "onDevice">): vscode.Disposable {
   const panels = new Map<GeometryPanel, PanelKind | undefined>();
   const onRunning = (): void => void vscode.commands.executeCommand("setContext", "plumbline.isRunning", [...panels.keys()].some((panel) => panel.isRunning));
@@ -20,19 +26,29 @@ export function registerCommands(services: Omit<Services, "onRunning" | "onDevic
   };
 
   /** Opens a panel, or shows the one that is open for the same images; resolves with the end of its first run. */
-  async function open(kind: PanelKind, clicked?: vscode.Uri, selected?: readonly vscode.Uri[]): Promise<Outcome | undefined> {
-    const images = (await chooseImages(clicked, selected)).map((uri) => uri.toString());
+  async function open(kind: PanelKind, uris: readonly vscode.Uri[]): Promise<Outcome | undefined> {
+    const images = uris.map((uri) => uri.toString());
     if (images.length === 0) return undefined;
-    const known = [...panels].find(([panel, kindOfPanel]) => kindOfPanel === kind && panel.images.join() === images.join())?.[0];
+    const known = [...panels].find(([panel, kindOfPanel]) => kindOfPanel === kind && panel.state.images.join() === images.join())?.[0];
     if (known) {
       known.reveal();
       return known.firstRun;
     }
     const settings = services.settings();
     const models = await services.models();
-    const rows = kind === "estimate" ? estimateRows(models) : compareRows(models, multiSteps(settings, await deviceOfRuns()));
-    const state = initialState(rows, images, models, settings);
+    const preset = presets.find(({ id }) => id === kind);
+    const rows = preset ? inspectRows(preset, models, settings) : kind === "estimate" ? estimateRows(models) : compareRows(models, multiSteps(settings, await deviceOfRuns()));
+    // The argument of the flaw is the gap between the noise that the model is told and the noise that is there.
+    const state = initialState(rows, images, models, settings, kind === "flaw" ? { dock: "noise" } : {});
     return adopt(new GeometryPanel(createWebviewPanel(state, services.extensionUri), panelServices, state), kind).firstRun;
+  }
+
+  /** From a menu the paper's argument on what was clicked; from the palette the user chooses what to inspect. */
+  async function inspect(clicked?: vscode.Uri, selected?: readonly vscode.Uri[]): Promise<Outcome | undefined> {
+    const images = await chooseImages(clicked, selected);
+    if (images.length === 0) return undefined;
+    const preset = clicked ? presets.find(({ id }) => id === "flaw") : await choosePreset();
+    return preset && open(preset.id, images);
   }
 
   /**
@@ -46,6 +62,12 @@ export function registerCommands(services: Omit<Services, "onRunning" | "onDevic
     return best === "webgpu" ? "cpu" : best;
   }
 
+  /** Saves what the panel in front shows. */
+  async function saveActive(): Promise<string | undefined> {
+    const active = [...panels.keys()].find((panel) => panel.isActive);
+    return active && saveSession(active.state, await services.models());
+  }
+
   const command = (name: string, handler: (clicked?: vscode.Uri, selected?: readonly vscode.Uri[]) => unknown): vscode.Disposable =>
     vscode.commands.registerCommand(`plumbline.${name}`, async (clicked?: vscode.Uri, selected?: readonly vscode.Uri[]) => {
       try {
@@ -57,9 +79,12 @@ export function registerCommands(services: Omit<Services, "onRunning" | "onDevic
     });
 
   return vscode.Disposable.from(
-    command("estimate", (clicked, selected) => open("estimate", clicked, selected)),
-    command("compare", (clicked, selected) => open("compare", clicked, selected)),
+    command("estimate", async (clicked, selected) => open("estimate", await chooseImages(clicked, selected))),
+    command("compare", async (clicked, selected) => open("compare", await chooseImages(clicked, selected))),
+    command("inspect", inspect),
     command("cancel", () => [...panels.keys()].forEach((panel) => panel.cancel())),
+    command("saveSession", saveActive),
+    command("clearCache", () => clearRuns(services.cacheDir)),
     command("showLog", () => services.log.show()),
     vscode.window.registerWebviewPanelSerializer(panelType, {
       async deserializeWebviewPanel(panel, saved) {
@@ -71,5 +96,26 @@ export function registerCommands(services: Omit<Services, "onRunning" | "onDevic
         }
       },
     }),
+    vscode.window.registerCustomEditorProvider(sessionEditorType, new SessionEditors(panelServices, adopt), { supportsMultipleEditorsPerDocument: false }),
   );
+}
+
+async function choosePreset(): Promise<Preset | undefined> {
+  const items = presets.map((preset) => ({ label: preset.title, detail: preset.about, preset }));
+  return (await vscode.window.showQuickPick(items, { title: vscode.l10n.t("Inspect Denoising Steps"), placeHolder: vscode.l10n.t("Which runs to compare"), matchOnDetail: true }))?.preset;
+}
+
+/** Removes the runs that are kept, tells how much room they took, and returns it in bytes. */
+async function clearRuns(cacheDir: string): Promise<number> {
+  const before = await cacheSize(cacheDir);
+  await clearCache(cacheDir);
+  const freed = before - (await cacheSize(cacheDir));
+  void vscode.window.showInformationMessage(vscode.l10n.t("The run cache was cleared: {0} freed.", sizeText(freed)));
+  return freed;
+}
+
+/** "0 bytes", "3.2 MB", "1.5 GB", in powers of 1000. */
+function sizeText(bytes: number): string {
+  const [unit, name] = bytes >= 1e9 ? [1e9, "GB"] : bytes >= 1e6 ? [1e6, "MB"] : bytes >= 1e3 ? [1e3, "kB"] : [1, "bytes"];
+  return `${(bytes / unit).toFixed(unit === 1 ? 0 : 1)} ${name}`;
 }

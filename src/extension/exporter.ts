@@ -1,4 +1,3 @@
-import { readdir } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import * as vscode from "vscode";
 import { colorize, colormapNames, type ColormapName } from "../core/colormap";
@@ -8,6 +7,7 @@ import { depthKindText, normalsFrameText, type NormalsFrame } from "../core/sema
 import { exportMaps, type MapExport } from "../io/export";
 import type { RunResult } from "../protocol/inference";
 import type { ExportRequest } from "../protocol/panel";
+import { chooseFolder, mayWrite } from "./exportFolder";
 
 /** One map of the panel to be written, the result that it is of, and how its row is called. */
 export interface ShownMap {
@@ -22,12 +22,11 @@ export interface ShownMap {
  * Returns the names of the files; empty when the user thought better of it. Throws `write-failed`.
  */
 export async function exportShown(maps: readonly ShownMap[]): Promise<readonly string[]> {
-  const folder = await vscode.window.showOpenDialog({ canSelectFiles: false, canSelectFolders: true, title: vscode.l10n.t("Choose a folder for the maps"), openLabel: vscode.l10n.t("Export") });
-  const dir = folder?.[0]?.fsPath;
+  const dir = await chooseFolder(vscode.l10n.t("Choose a folder for the maps"));
   if (dir === undefined) return [];
   const groups = new Map<string, ShownMap[]>();
   for (const map of maps) groups.set(baseName(map), [...(groups.get(baseName(map)) ?? []), map]);
-  if (!(await mayWrite(dir, [...groups.keys()]))) return [];
+  if (!(await mayWrite(dir, (name) => [...groups.keys()].some((base) => name.startsWith(`${base}.`) || name.startsWith(`${base}_`))))) return [];
   const written: string[] = [];
   for (const [base, group] of groups) {
     written.push(...(await exportMaps(dir, group.map((map) => mapExport(base, map)), group[0].result.provenance, `${base}.json`)));
@@ -40,15 +39,6 @@ export function baseName({ result, label }: Pick<ShownMap, "result" | "label">):
   const { path } = result.provenance.image;
   const row = label.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
   return `${basename(path, extname(path))}_${row}_${result.provenance.task}`;
-}
-
-async function mayWrite(dir: string, bases: readonly string[]): Promise<boolean> {
-  const there = await readdir(dir);
-  const clashes = there.filter((name) => bases.some((base) => name.startsWith(`${base}.`) || name.startsWith(`${base}_`)));
-  if (clashes.length === 0) return true;
-  const replace = vscode.l10n.t("Replace");
-  const detail = clashes.slice(0, 5).join(", ");
-  return (await vscode.window.showWarningMessage(vscode.l10n.t("Files of an earlier export are in this folder. Replace them?"), { modal: true, detail }, replace)) === replace;
 }
 
 function mapExport(base: string, { request, result }: ShownMap): MapExport {

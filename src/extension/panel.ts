@@ -1,39 +1,27 @@
 import { basename } from "node:path";
 import * as vscode from "vscode";
-import { isCancelled, PlumblineError } from "../core/errors";
-import type { Device } from "../core/settings";
-import type { EngineClient } from "../inference/client";
-import type { PredictEvent } from "../protocol/inference";
-import { panelStateVersion, type Ask, type ExportRequest, type FromWebview, type PanelState, type ToWebview } from "../protocol/panel";
-import { HeldRuns } from "./heldRuns";
-import { messageOf, type Log } from "./log";
-import type { Model } from "./models";
+import { PlumblineError } from "../core/errors";
+import type { Ask, ExportRequest, FromWebview, PanelState, ToWebview } from "../protocol/panel";
+import { messageOf } from "./log";
 import { pagePost } from "./pagePost";
 import { pageHtml, pageRoots } from "./panelPage";
+import { PanelRuns, type Outcome, type PanelNotice, type RunOrder } from "./panelRuns";
 import { answerTo } from "./questions";
-import { predictParams } from "./runs";
-import type { Settings } from "./settings";
+import type { Services } from "./services";
 
 /** The type under which VS Code stores and restores panels. */
 export const panelType = "plumbline.geometry";
 
-/** How a run ended. */
-export type Outcome = "finished" | "cancelled" | "failed";
-
-/** Which image is run with which settings; `only` some of the rows when others keep their results. */
-type RunOrder = Pick<Extract<FromWebview, { type: "run" }>, "image" | "settings" | "only">;
-
-/** What panels share. */
-export interface Services {
-  readonly extensionUri: vscode.Uri;
-  readonly engine: EngineClient;
-  readonly log: Log;
-  readonly settings: () => Settings;
-  readonly models: () => Promise<readonly Model[]>;
-  /** Told whenever a run starts or ends. */
-  readonly onRunning: () => void;
-  /** Told the device that a run got. */
-  readonly onDevice: (device: Device) => void;
+/** What is different in a panel that shows a saved session. */
+export interface PanelOptions {
+  /** Told with the first run. */
+  readonly notices?: readonly PanelNotice[];
+  /** Names of the models by id, of those that may be missing. */
+  readonly modelNames?: ReadonlyMap<string, string>;
+  /** Told every state of the page. */
+  readonly onState?: (state: PanelState) => void;
+  /** Whether VS Code names the tab itself. */
+  readonly isDocument?: boolean;
 }
 
 /** Creates the editor tab of a panel; `GeometryPanel` fills it. */
@@ -43,15 +31,15 @@ export function createWebviewPanel(state: PanelState, extensionUri: vscode.Uri):
 
 /**
  * One panel: moves messages between its page and the engine. What was sent is held, so that a page that was hidden
- * (and thereby destroyed) is filled again; settings and view survive a reload of the window in the page's own state.
+ * (and thereby destroyed) is filled again; settings and view survive a reload of the window in the page's own state,
+ * or in the document that the panel shows.
  */
 export class GeometryPanel {
-  readonly #held = new HeldRuns();
+  #runs: PanelRuns;
   #state: PanelState;
+  #notices: readonly PanelNotice[];
   /** The way to the page, between its `ready` and its being hidden. */
   #post?: (message: ToWebview) => void;
-  #generation = 0;
-  #running?: AbortController;
   #settleFirst: (outcome: Outcome) => void = () => undefined;
   /** Settles with the end of the first run. */
   readonly firstRun = new Promise<Outcome>((resolve) => (this.#settleFirst = resolve));
@@ -60,9 +48,11 @@ export class GeometryPanel {
     private readonly panel: vscode.WebviewPanel,
     private readonly services: Services,
     state: PanelState,
+    private readonly options: PanelOptions = {},
   ) {
     this.#state = state;
-    panel.title = titleOf(state);
+    this.#notices = options.notices ?? [];
+    this.#runs = this.#newRuns();
     panel.iconPath = vscode.Uri.joinPath(services.extensionUri, "media/icons/plumbline.svg");
     panel.webview.options = webviewOptions(services.extensionUri);
     panel.webview.onDidReceiveMessage((message: FromWebview) => this.#receive(message).catch((error: unknown) => services.log.tell(error)));
@@ -74,15 +64,20 @@ export class GeometryPanel {
       this.cancel();
       this.#settleFirst("cancelled");
     });
-    panel.webview.html = pageHtml(panel.webview, services.extensionUri);
+    this.#setTitle();
+    this.#loadPage();
   }
 
   get isRunning(): boolean {
-    return this.#running !== undefined;
+    return this.#runs.isRunning;
   }
 
-  get images(): readonly string[] {
-    return this.#state.images;
+  get isActive(): boolean {
+    return this.panel.active;
+  }
+
+  get state(): PanelState {
+    return this.#state;
   }
 
   reveal(): void {
@@ -94,7 +89,34 @@ export class GeometryPanel {
   }
 
   cancel(): void {
-    this.#running?.abort();
+    this.#runs.cancel();
+  }
+
+  /** Shows another state in place of the one that is shown; what was run is dropped. */
+  replaceState(state: PanelState, notices: readonly PanelNotice[]): void {
+    this.cancel();
+    this.#state = state;
+    this.#notices = notices;
+    this.#runs = this.#newRuns();
+    this.#post = undefined;
+    this.#loadPage();
+  }
+
+  #newRuns(): PanelRuns {
+    return new PanelRuns(this.services, {
+      send: (message) => this.#send(message),
+      notify: (notice) => this.#notify([...this.#notices, notice]),
+      shows: () => this.#post !== undefined,
+      modelName: (id) => this.options.modelNames?.get(id),
+    });
+  }
+
+  #loadPage(): void {
+    this.panel.webview.html = pageHtml(this.panel.webview, this.services.extensionUri);
+  }
+
+  #setTitle(): void {
+    if (!this.options.isDocument) this.panel.title = titleOf(this.#state);
   }
 
   async #receive(message: FromWebview): Promise<void> {
@@ -102,12 +124,14 @@ export class GeometryPanel {
       case "ready":
         return this.#fillPage();
       case "run":
+        this.#notices = [];
         return this.#run(message);
       case "cancel":
         return this.cancel();
       case "state":
         this.#state = message.state;
-        this.panel.title = titleOf(message.state);
+        this.#setTitle();
+        this.options.onState?.(message.state);
         return;
       case "export":
         return this.#export([message.request, ...(message.more ?? [])]);
@@ -129,9 +153,11 @@ export class GeometryPanel {
     const post = pagePost(this.panel.webview, () => this.#post === post);
     this.#post = post;
     this.#send({ type: "init", state: this.#state, models, images });
-    for (const message of this.#held.messages()) this.#send(message);
+    const { held } = this.#runs;
+    for (const message of held.messages()) this.#send(message);
     const { current, settings } = this.#state;
-    if (!this.#held.has(current)) void this.#run({ image: current, settings });
+    if (!held.has(current)) void this.#run({ image: current, settings });
+    else this.#notify(this.#notices);
     await this.#sendThumbnails();
   }
 
@@ -146,59 +172,26 @@ export class GeometryPanel {
     }
   }
 
-  /** Runs one image; a run in progress is cancelled first. Every run started is told how it ended. */
-  async #run({ image, settings, only }: RunOrder): Promise<void> {
-    this.cancel();
-    const generation = ++this.#generation;
-    const controller = new AbortController();
-    this.#running = controller;
-    this.services.onRunning();
-    this.#state = { ...this.#state, current: image, settings };
-    const startedAt = performance.now();
-    this.#record({ type: "started", generation, image, settings, only });
-    const outcome = await this.#predict({ image, settings, only }, generation, controller.signal).then(
-      (): Outcome => {
-        this.#record({ type: "finished", generation, elapsedMillis: performance.now() - startedAt });
-        return "finished";
-      },
-      (error: unknown) => this.#recordFailure(error, generation),
-    );
-    if (this.#running === controller) this.#running = undefined;
-    this.services.onRunning();
-    this.#settleFirst(outcome);
+  async #run(order: RunOrder): Promise<void> {
+    const runs = this.#runs;
+    this.#state = { ...this.#state, current: order.image, settings: order.settings };
+    const ended = runs.run(order, this.#state.images[order.image]);
+    this.#notify(this.#notices);
+    const outcome = await ended;
+    if (runs === this.#runs) this.#settleFirst(outcome);
   }
 
-  async #predict({ image, settings, only }: RunOrder, generation: number, signal: AbortSignal): Promise<void> {
-    const path = pathOf(this.#state.images[image]);
-    const { readImageSize } = await import("../io/thumbnail");
-    const size = await readImageSize(path).catch(() => undefined); // a damaged image is told by its run
-    const params = predictParams(path, settings, await this.services.models(), this.services.settings().device, { only, size });
-    const running = this.services.engine.predict(params, { signal, onEvent: (event) => this.#take(event, generation) });
-    const title = vscode.l10n.t("Estimating geometry: {0}", basename(path));
-    await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title }, () => running);
-  }
-
-  #take(event: PredictEvent, generation: number): void {
-    if (event.type === "device") this.services.onDevice(event.device);
-    this.#record({ type: "event", generation, event });
-  }
-
-  #recordFailure(error: unknown, generation: number): Outcome {
-    if (isCancelled(error)) {
-      this.#record({ type: "cancelled", generation });
-      return "cancelled";
-    }
-    const { message, remedy } = error instanceof PlumblineError ? error : { message: messageOf(error), remedy: "" };
-    this.#record({ type: "failed", generation, message, remedy });
-    // A page that is seen shows the error itself, with a way to the log.
-    if (this.#post) this.services.log.error(error);
-    else this.services.log.tell(error);
-    return "failed";
+  /** A page shows one notice at a time, and none once a run has started. */
+  #notify(notices: readonly PanelNotice[]): void {
+    this.#notices = notices;
+    if (notices.length === 0) return;
+    const remedies = [...new Set(notices.map(({ remedy }) => remedy))].filter(Boolean);
+    this.#send({ type: "notice", message: notices.map(({ message }) => message).join(" "), remedy: remedies.join(" ") });
   }
 
   async #export(requests: readonly ExportRequest[]): Promise<void> {
     const maps = requests.map((request) => {
-      const result = this.#held.result(request.generation, `${request.rowId}:${request.task}`);
+      const result = this.#runs.held.result(request.generation, `${request.rowId}:${request.task}`);
       if (!result) throw new PlumblineError("not-found", `Expected a result of the ${request.task} to export but received none.`, "Run the image again, then export.");
       const label = this.#state.settings.rows.find((row) => row.rowId === request.rowId)?.label ?? request.rowId;
       return { request, result, label };
@@ -224,22 +217,9 @@ export class GeometryPanel {
     if (chosen?.[0]) this.#send({ type: "noiseChosen", rowId, path: chosen[0].fsPath });
   }
 
-  #record(message: Extract<ToWebview, { readonly generation: number }>): void {
-    this.#held.hold(message);
-    this.#send(message);
-  }
-
   #send(message: ToWebview): void {
     this.#post?.(message);
   }
-}
-
-/** The state of a restored panel, checked. Throws `protocol-mismatch` for one that another version saved. */
-export function restoredState(saved: unknown): PanelState {
-  const state = (typeof saved === "object" && saved !== null ? saved : {}) as Partial<PanelState>;
-  const isComplete = Array.isArray(state.images) && state.images.length > 0 && typeof state.current === "number" && Array.isArray(state.settings?.rows) && state.view !== undefined;
-  if (state.version === panelStateVersion && isComplete) return state as PanelState;
-  throw new PlumblineError("protocol-mismatch", `Expected a panel saved by this version (${panelStateVersion}) but received version ${state.version ?? "unknown"}.`, "Open the image again.");
 }
 
 function webviewOptions(extensionUri: vscode.Uri): vscode.WebviewOptions {
@@ -252,10 +232,4 @@ function titleOf({ images, current }: PanelState): string {
 
 function nameOf(uri: string): string {
   return basename(vscode.Uri.parse(uri).path);
-}
-
-function pathOf(uri: string): string {
-  const { scheme, fsPath } = vscode.Uri.parse(uri);
-  if (scheme === "file") return fsPath;
-  throw new PlumblineError("unsupported", `Expected an image on a disk but received one of the scheme "${scheme}".`, "Copy the image to a disk first.");
 }

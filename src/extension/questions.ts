@@ -1,8 +1,32 @@
-import { PlumblineError } from "../core/errors";
+import { readCachedMap } from "../cache/runReader";
+import { unexpected } from "../core/errors";
 import type { Ask, QuestionName, Questions } from "../protocol/panel";
-import type { Services } from "./panel";
+import { chooseTruth, saveFiles } from "./pageFiles";
+import { saveSession } from "./sessionSave";
+import type { Services } from "./services";
 
-/** Answers one question of a page; what it throws is told to the page. */
-export async function answerTo(ask: Ask, _services: Services): Promise<Questions[QuestionName]["result"]> {
-  throw new PlumblineError("unsupported", `Expected a known question but received "${ask.name}".`, "");
+/** Answers one question of a page. What it throws is told to the page. */
+export async function answerTo(ask: Ask, services: Services): Promise<Questions[QuestionName]["result"]> {
+  const { engine, cacheDir } = services;
+  switch (ask.name) {
+    case "map":
+      // Read here, by its place in the file: the engine may be busy for seconds, and a scrubber waits for nobody.
+      return ask.params.kind === "file" ? engine.readMap(ask.params) : { map: await readCachedMap(cacheDir, ask.params) };
+    case "spread":
+      return engine.spread({ ...ask.params, cacheDir });
+    case "curves":
+      return engine.curves({ ...ask.params, cacheDir });
+    case "series":
+      return engine.series({ ...ask.params, cacheDir });
+    case "chooseTruth":
+      return chooseTruth();
+    case "saveFiles":
+      return { files: await saveFiles(ask.params.files, ask.params.provenance) };
+    case "saveSession": {
+      const file = await saveSession(ask.params.state, await services.models());
+      return file === undefined ? {} : { file };
+    }
+    default:
+      throw unexpected("unsupported", "the question of the page", "one that this version knows", (ask as Ask).name);
+  }
 }

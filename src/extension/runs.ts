@@ -1,12 +1,14 @@
+import { PlumblineError } from "../core/errors";
+import { rowsOfPreset, type Preset, type PresetId } from "../core/presets";
 import type { Task } from "../core/semantics";
 import type { Device, DeviceChoice, RunRequest } from "../core/settings";
 import type { PredictParams } from "../protocol/inference";
-import { panelStateVersion, type PanelSettings, type PanelState, type RowSettings } from "../protocol/panel";
+import { panelStateVersion, type PanelSettings, type PanelState, type RowSettings, type ViewState } from "../protocol/panel";
 import { modelOf, type Model } from "./models";
 import type { Settings } from "./settings";
 
 /** What a panel is opened for. */
-export type PanelKind = "estimate" | "compare";
+export type PanelKind = "estimate" | "compare" | PresetId;
 
 const tasks: readonly Task[] = ["depth", "normals"];
 
@@ -24,6 +26,13 @@ export function compareRows(models: readonly Model[], steps: number): readonly R
     { rowId: "multi", label: "Multi-step", steps, ...common },
     { rowId: "single", label: "Single step", steps: 1, ...common },
   ];
+}
+
+/** The runs of a preset. Throws `not-found` when there is a model for none of them. */
+export function inspectRows(preset: Preset, models: readonly Model[], settings: Settings): readonly RowSettings[] {
+  const rows = rowsOfPreset(preset, models, { seed: settings.seed, rows: [] });
+  if (rows.length > 0) return rows;
+  throw new PlumblineError("not-found", `Expected a model for "${preset.title}" but received none.`, "Add the folder of a diffusion model to the setting plumbline.models.");
 }
 
 /** The first model of each task, of the wanted kind where there is one. */
@@ -44,7 +53,7 @@ export function multiSteps(settings: Settings, device: Device): number {
 }
 
 /** The state in which a panel is opened on `images` (URIs as strings). */
-export function initialState(rows: readonly RowSettings[], images: readonly string[], models: readonly Model[], settings: Settings): PanelState {
+export function initialState(rows: readonly RowSettings[], images: readonly string[], models: readonly Model[], settings: Settings, view: Partial<ViewState> = {}): PanelState {
   const used = rows.flatMap((row) => Object.entries(row.models).map(([task, id]) => modelOf(models, id, task as Task)));
   const processingResolution = settings.processingResolution ?? Math.max(0, ...used.map((model) => model.processingResolution));
   return {
@@ -52,33 +61,68 @@ export function initialState(rows: readonly RowSettings[], images: readonly stri
     images,
     current: 0,
     settings: { rows, seed: settings.seed, processingResolution },
-    view: { colormap: settings.colormap, rangePercentiles: [2, 98], showStd: rows.some((row) => row.steps > 1) },
+    view: { colormap: settings.colormap, rangePercentiles: [2, 98], showStd: rows.some((row) => row.steps > 1), ...view },
   };
+}
+
+/** The state of a restored panel, checked. Throws `protocol-mismatch` for one that another version saved. */
+export function restoredState(saved: unknown): PanelState {
+  const state = (typeof saved === "object" && saved !== null ? saved : {}) as Partial<PanelState>;
+  const isComplete = Array.isArray(state.images) && state.images.length > 0 && typeof state.current === "number" && Array.isArray(state.settings?.rows) && state.view !== undefined;
+  if (state.version === panelStateVersion && isComplete) return state as PanelState;
+  throw new PlumblineError("protocol-mismatch", `Expected a panel saved by this version (${panelStateVersion}) but received version ${state.version ?? "unknown"}.`, "Open the image again.");
 }
 
 /** Above this many pixels an image's maps are shown, and exported, at processing size: enlarged they would hold no more, and fill the memory. */
 const sourceSizePixels = 4e6;
 
+/** What is the same for all rows. */
+export interface RequestOptions {
+  readonly models: readonly Model[];
+  /** For rows that name none. */
+  readonly device: DeviceChoice;
+  /** Only these rows; all when absent. */
+  readonly only?: readonly string[];
+  /** Of the image, in pixels. */
+  readonly size?: { readonly width: number; readonly height: number };
+  readonly cache?: PredictParams["cache"];
+}
+
+/** A model that a row names and that is not there. */
+export interface MissingModel {
+  readonly id: string;
+  readonly task: Task;
+  readonly row: RowSettings;
+}
+
 /**
- * What the engine is asked for one image of a `size`: all rows, or `only` those named.
- * Throws `not-found` when a row names a model that is gone.
+ * What the engine is asked for one image, a request a device, in the order of the rows; and the models that are missing,
+ * whose runs are left out. No requests when no run is left.
  */
-export function predictParams(
-  imagePath: string,
-  settings: PanelSettings,
-  models: readonly Model[],
-  device: DeviceChoice,
-  { only, size }: { readonly only?: readonly string[]; readonly size?: { readonly width: number; readonly height: number } } = {},
-): PredictParams {
-  const rows = settings.rows.filter((row) => only?.includes(row.rowId) ?? true);
-  const runs = rows.flatMap((row) =>
-    tasks.flatMap((task): RunRequest[] => {
+export function predictRequests(imagePath: string, settings: PanelSettings, options: RequestOptions): { requests: readonly PredictParams[]; missing: readonly MissingModel[] } {
+  const { models, device, only, size, cache } = options;
+  const missing: MissingModel[] = [];
+  const byDevice = new Map<DeviceChoice, RunRequest[]>();
+  for (const row of settings.rows.filter(({ rowId }) => only?.includes(rowId) ?? true)) {
+    for (const task of tasks) {
       const id = row.models[task];
-      if (id === undefined) return [];
-      const { steps, spacing, ensembleSize, noise } = row;
-      const { seed, processingResolution } = settings;
-      return [{ runId: `${row.rowId}:${task}`, modelDir: modelOf(models, id, task).dir, task, settings: { steps, spacing, ensembleSize, noise, seed, processingResolution } }];
-    }),
-  );
-  return { imagePath, runs, device, stepMaps: rows.some((row) => row.steps > 1), recordSteps: false, mapSize: size && size.width * size.height > sourceSizePixels ? "processing" : "source" };
+      if (id === undefined) continue;
+      const model = models.find((candidate) => candidate.id === id && candidate.task === task);
+      if (!model) {
+        missing.push({ id, task, row });
+        continue;
+      }
+      const { steps, spacing, ensembleSize, noise, seed = settings.seed, processingResolution = settings.processingResolution } = row;
+      const run = { runId: `${row.rowId}:${task}`, modelDir: model.dir, task, settings: { steps, spacing, ensembleSize, noise, seed, processingResolution } };
+      const runDevice = row.device ?? device;
+      byDevice.set(runDevice, [...(byDevice.get(runDevice) ?? []), run]);
+    }
+  }
+  const mapSize = size && size.width * size.height > sourceSizePixels ? "processing" : "source";
+  const requests = [...byDevice].map(([runDevice, runs]): PredictParams => ({
+    imagePath, runs, device: runDevice, mapSize, recordSteps: false,
+    stepMaps: runs.some((run) => run.settings.steps > 1),
+    ...(cache && { cache }),
+  }));
+  return { requests, missing };
 }

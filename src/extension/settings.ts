@@ -13,6 +13,8 @@ export interface Settings {
   readonly processingResolution: number | null;
   readonly seed: number;
   readonly colormap: string;
+  /** How much of the disk finished runs may take, in gigabytes (10^9 bytes). */
+  readonly "cache.sizeGB": number;
 }
 
 /** One line of the settings table: how package.json declares it, and what makes a value valid. */
@@ -28,6 +30,7 @@ const isOneOf = <T extends string>(choices: readonly T[]) => (value: unknown): v
 const isText = (value: unknown): value is string => typeof value === "string";
 const isTextList = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every(isText);
 const isResolution = isInteger(0, 4096);
+const isNumber = (minimum: number, maximum: number) => (value: unknown): value is number => typeof value === "number" && value >= minimum && value <= maximum;
 
 /** Every setting of Plumbline, under the section `plumbline`. */
 export const settingsTable: { readonly [Name in keyof Settings]: SettingRow<Settings[Name]> } = {
@@ -37,6 +40,7 @@ export const settingsTable: { readonly [Name in keyof Settings]: SettingRow<Sett
   processingResolution: { default: null, scope: "window", expected: "a whole number from 0 to 4096, or null", isValid: (value) => value === null || isResolution(value) },
   seed: { default: 2024, scope: "window", expected: "a whole number from 0 to 4294967295", isValid: isInteger(0, 0xffffffff) },
   colormap: { default: "Spectral", scope: "window", expected: "the name of a colormap", isValid: isText },
+  "cache.sizeGB": { default: 4, scope: "machine", expected: "a number from 0.5 to 1024", isValid: isNumber(0.5, 1024) },
 };
 
 /** The settings as they are now. Throws `bad-argument`, naming the setting, for a value that is out of range. */
@@ -55,5 +59,6 @@ export function readSettings(): Settings {
     processingResolution: read("processingResolution"),
     seed: read("seed"),
     colormap: read("colormap"),
+    "cache.sizeGB": read("cache.sizeGB"),
   };
 }

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { HeldRuns } from "../../src/extension/heldRuns";
 import { findModels, shippedModelsDir, type Model } from "../../src/extension/models";
-import { compareRows, estimateRows, initialState, multiSteps, predictParams } from "../../src/extension/runs";
+import { compareRows, estimateRows, initialState, inspectRows, multiSteps, predictRequests, restoredState, type RequestOptions } from "../../src/extension/runs";
+import { cacheOf } from "../../src/extension/services";
 import type { Settings } from "../../src/extension/settings";
-import type { PredictEvent } from "../../src/protocol/inference";
-import type { PanelSettings } from "../../src/protocol/panel";
+import { presets } from "../../src/core/presets";
+import type { PanelSettings, RowSettings } from "../../src/protocol/panel";
 import { join, resolve } from "node:path";
 
 const root = resolve(__dirname, "../..");
-const settings: Settings = { device: "auto", models: [], defaultSteps: 0, processingResolution: null, seed: 7, colormap: "Spectral" };
+const settings: Settings = { device: "auto", models: [], defaultSteps: 0, processingResolution: null, seed: 7, colormap: "Spectral", "cache.sizeGB": 4 };
 const model = (id: string, task: Model["task"], endToEnd: boolean, processingResolution = 768): Model => ({ id, name: id, task, endToEnd, dir: `/models/${id}`, processingResolution });
 const models = [model("d", "depth", false), model("n", "normals", false), model("de", "depth", true, 192), model("ne", "normals", true, 192)];
 
@@ -51,29 +51,69 @@ describe("rows of a panel", () => {
 
 describe("what the engine is asked", () => {
   const panel: PanelSettings = { rows: compareRows(models, 10), seed: 3, processingResolution: 384 };
+  const ask = (settings: PanelSettings, options: Partial<RequestOptions> = {}) => predictRequests("/a.png", settings, { models, device: "cpu", ...options });
+  const withRow = (index: number, change: Partial<RowSettings>): PanelSettings => ({ ...panel, rows: panel.rows.map((row, i) => (i === index ? { ...row, ...change } : row)) });
 
   it("is one run for every task of every row, named after both", () => {
-    const { runs, imagePath, stepMaps } = predictParams("/a.png", panel, models, "cpu");
-    assert.equal(imagePath, "/a.png");
-    assert.equal(stepMaps, true);
+    const { requests, missing } = ask(panel);
+    assert.deepEqual(missing, []);
+    assert.equal(requests.length, 1);
+    const [{ runs, imagePath, stepMaps, device }] = requests;
+    assert.deepEqual([imagePath, stepMaps, device], ["/a.png", true, "cpu"]);
     assert.deepEqual(runs.map(({ runId }) => runId), ["multi:depth", "multi:normals", "single:depth", "single:normals"]);
     assert.deepEqual(runs.map(({ modelDir }) => modelDir), ["/models/d", "/models/n", "/models/d", "/models/n"]);
     for (const run of runs) assert.deepEqual([run.settings.seed, run.settings.processingResolution], [3, 384]);
   });
 
   it("is only the rows named, and no step maps where every row has one step", () => {
-    const { runs, stepMaps } = predictParams("/a.png", panel, models, "cpu", { only: ["single"] });
+    const [{ runs, stepMaps }] = ask(panel, { only: ["single"] }).requests;
     assert.deepEqual(runs.map(({ runId }) => runId), ["single:depth", "single:normals"]);
     assert.equal(stepMaps, false);
   });
 
   it("is maps at the image's size, at processing size for the very large", () => {
-    const sizeOf = (width: number, height: number) => predictParams("/a.png", panel, models, "cpu", { size: { width, height } }).mapSize;
+    const sizeOf = (width: number, height: number) => ask(panel, { size: { width, height } }).requests[0].mapSize;
     assert.deepEqual([sizeOf(1024, 768), sizeOf(2000, 2000), sizeOf(4000, 3000)], ["source", "source", "processing"]);
   });
 
-  it("names the models that there are when a row names one that is gone", () => {
-    assert.throws(() => predictParams("/a.png", panel, [models[2], models[1]], "cpu"), /Expected one of de for the depth model but received "d"/);
+  it("is a row's own seed and resolution where it has them, also when they are 0", () => {
+    const [{ runs }] = ask(withRow(1, { seed: 0, processingResolution: 0 })).requests;
+    assert.deepEqual(runs.map((run) => [run.settings.seed, run.settings.processingResolution]), [[3, 384], [3, 384], [0, 0], [0, 0]]);
+  });
+
+  it("is a request for each device", () => {
+    const { requests } = ask(withRow(0, { device: "cuda" }));
+    assert.deepEqual(requests.map(({ device, runs }) => [device, runs.map(({ runId }) => runId)]), [["cuda", ["multi:depth", "multi:normals"]], ["cpu", ["single:depth", "single:normals"]]]);
+  });
+
+  it("is to keep the runs where they are kept", () => {
+    const cache = { dir: "/cache", maxBytes: 1e9 };
+    assert.deepEqual(ask(panel, { cache }).requests[0].cache, cache);
+    assert.deepEqual(cacheOf("/cache", settings), { dir: "/cache", maxBytes: 4e9 });
+  });
+
+  it("leaves out a run whose model is gone, and names the model; the others are run", () => {
+    const { requests, missing } = ask(withRow(0, { models: { depth: "gone", normals: "n" } }));
+    assert.deepEqual(missing.map(({ id, task, row }) => [id, task, row.label]), [["gone", "depth", "Multi-step"]]);
+    assert.deepEqual(requests[0].runs.map(({ runId }) => runId), ["multi:normals", "single:depth", "single:normals"]);
+    assert.deepEqual(ask(panel, { models: [] }).requests, []);
+  });
+});
+
+describe("what is inspected", () => {
+  it("is a preset's rows; without any model that fits it says so", () => {
+    const [flaw] = presets;
+    assert.deepEqual(inspectRows(flaw, models, settings).map(({ label }) => label), flaw.runs.map(({ label }) => label));
+    assert.throws(() => inspectRows(flaw, [], settings), /Expected a model for "Paper: leading vs trailing, 1 step"/);
+  });
+});
+
+describe("the state of a panel that was restored", () => {
+  const state = initialState(estimateRows(models), ["file:///a.png"], models, settings);
+
+  it("is as it was saved; one of another version or without images is refused", () => {
+    assert.deepEqual(restoredState(JSON.parse(JSON.stringify(state))), state);
+    for (const saved of [undefined, {}, { ...state, version: 99 }, { ...state, images: [] }]) assert.throws(() => restoredState(saved), /Expected a panel saved by this version/);
   });
 });
 
@@ -86,47 +126,5 @@ describe("models that can be chosen", () => {
     assert.equal(found[4].id, join(shipped, "plumbline-depth"));
     assert.equal(problems.length, 1);
     assert.match(String(problems[0]), /nowhere/);
-  });
-});
-
-describe("runs that are held for a page that was hidden", () => {
-  const panel: PanelSettings = { rows: [], seed: 0, processingResolution: 0 };
-  const progress = (fraction: number): PredictEvent => ({ type: "progress", runId: "a:depth", stage: "denoise", fraction });
-  const step = (index: number, floats: number): PredictEvent => ({ type: "step", runId: "a:depth", member: 0, step: index, steps: 99, timestep: 0, map: { width: floats, height: 1, channels: 1, data: new Uint16Array(floats) } });
-
-  it("come back in order, with the last progress only", () => {
-    const held = new HeldRuns();
-    held.hold({ type: "started", generation: 1, image: 0, settings: panel });
-    for (const fraction of [0.1, 0.2, 0.3]) held.hold({ type: "event", generation: 1, event: progress(fraction) });
-    held.hold({ type: "finished", generation: 1, elapsedMillis: 5 });
-    assert.deepEqual(held.messages().map(({ type }) => type), ["started", "event", "finished"]);
-    const [, event] = held.messages();
-    assert.ok(event.type === "event" && event.event.type === "progress" && event.event.fraction === 0.3);
-  });
-
-  it("drop an image's earlier run when all its rows are run again, and keep it when only some are", () => {
-    const held = new HeldRuns();
-    held.hold({ type: "started", generation: 1, image: 0, settings: panel });
-    held.hold({ type: "started", generation: 2, image: 0, settings: panel, only: ["b"] });
-    assert.deepEqual(held.messages().map(({ generation }) => generation), [1, 2]);
-    held.hold({ type: "started", generation: 3, image: 0, settings: panel });
-    assert.deepEqual(held.messages().map(({ generation }) => generation), [3]);
-    held.hold({ type: "finished", generation: 1, elapsedMillis: 5 });
-    assert.equal(held.messages().length, 1, "what belongs to a dropped run is dropped");
-  });
-
-  it("are those of the last few images", () => {
-    const held = new HeldRuns();
-    for (let image = 0; image < 10; image++) held.hold({ type: "started", generation: image + 1, image, settings: panel });
-    assert.deepEqual([0, 5, 6, 9].map((image) => held.has(image)), [false, false, true, true]);
-  });
-
-  it("keep step maps within a fixed memory, however many steps there are", () => {
-    const held = new HeldRuns();
-    held.hold({ type: "started", generation: 1, image: 0, settings: panel });
-    for (let i = 0; i < 60; i++) held.hold({ type: "event", generation: 1, event: step(i, 1e6) });
-    const steps = held.messages().flatMap((message) => (message.type === "event" && message.event.type === "step" ? [message.event] : []));
-    assert.equal(steps.at(-1)?.step, 59);
-    assert.ok(steps.length * 4e6 <= 104e6, `${steps.length} maps of 4 MB are held`);
   });
 });

@@ -33,10 +33,10 @@ describe("contributions", () => {
     assert.deepEqual((await registered()).filter((name) => declared.includes(name)).sort(), [...declared].sort());
   });
 
-  it("offers both commands on images in the explorer and in editor titles", () => {
+  it("offers its commands on images in the explorer and in editor titles", () => {
     for (const menu of ["explorer/context", "editor/title/context", "editor/title"]) {
       const commands = manifest().contributes.menus[menu].map(({ command }) => command);
-      assert.deepEqual(commands, ["plumbline.estimate", "plumbline.compare"], menu);
+      assert.deepEqual(commands, ["plumbline.estimate", "plumbline.compare", "plumbline.inspect"], menu);
     }
     const extname = /resourceExtname =~ \/(.*?)\/i/.exec(manifest().contributes.menus["explorer/context"][0].when);
     assert.ok(extname);
@@ -62,7 +62,7 @@ describe("contributions", () => {
 
   it("keeps paths and the device to the machine, so that a workspace cannot choose them", () => {
     const section = vscode.workspace.getConfiguration("plumbline");
-    for (const name of ["device", "models"]) assert.equal(settingsTable[name as "device" | "models"].scope, "machine");
+    for (const name of ["device", "models", "cache.sizeGB"] as const) assert.equal(settingsTable[name].scope, "machine", name);
     assert.equal(section.inspect("device")?.workspaceValue, undefined);
   });
 
