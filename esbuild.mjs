@@ -1,5 +1,5 @@
-// Bundles the four programs of Plumbline into dist/: the extension host part, the inference child,
-// the command line, and the webview. `--test` also bundles the tests that run inside VS Code.
+// Bundles the programs of Plumbline into dist/: the extension host part, the inference child,
+// the command line, the webview, and the webview's view in space. `--test` also bundles the tests that run inside VS Code.
 import { build } from "esbuild";
 import { readdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
@@ -17,6 +17,8 @@ const programs = [
   { ...node, entryPoints: { inference: "src/inference/main.ts" }, outdir: out },
   { ...node, entryPoints: { cli: "src/cli/main.ts" }, outdir: out },
   { ...shared, platform: "browser", target: "es2022", format: "iife", entryPoints: { webview: "webview/main.ts" }, outdir: out, loader: { ".glsl": "text" } },
+  // three is as big as all the rest of the page, which loads this when it is first needed.
+  { ...shared, platform: "browser", target: "es2022", format: "iife", entryPoints: { space: "webview/space/view.ts" }, outdir: out },
 ];
 if (process.argv.includes("--test")) {
   const tests = readdirSync("test/vscode/host").filter((name) => name.endsWith(".test.ts"));

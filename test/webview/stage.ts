@@ -139,7 +139,7 @@ export class Theatre {
   private constructor(readonly browser: Browser, private readonly server: Server, readonly address: string) {}
 
   static async open(): Promise<Theatre> {
-    await build({ entryPoints: { webview: join(root, "webview/main.ts") }, bundle: true, platform: "browser", target: "es2022", format: "iife", outdir: out, logLevel: "error" });
+    await build({ entryPoints: { webview: join(root, "webview/main.ts"), space: join(root, "webview/space/view.ts") }, bundle: true, platform: "browser", target: "es2022", format: "iife", outdir: out, logLevel: "error" });
     const server = createServer((request, response) => {
       void answer(request.url ?? "/").then(
         ({ type, body, headers }) => response.writeHead(200, { "Content-Type": type, ...headers }).end(body),
@@ -165,7 +165,7 @@ const policy = "default-src 'none'; img-src 'self' data: blob:; font-src 'self';
 async function answer(url: string): Promise<{ type: string; body: string | Buffer; headers?: Record<string, string> }> {
   const { pathname, search } = new URL(url, "http://localhost");
   if (pathname === "/favicon.ico") return { type: "image/x-icon", body: "" };
-  if (pathname === "/webview.js") return { type: "text/javascript", body: await readFile(join(out, "webview.js")) };
+  if (/^\/\w+\.js$/.test(pathname)) return { type: "text/javascript", body: await readFile(join(out, pathname)) };
   if (pathname === "/webview.css") return { type: "text/css", body: await readFile(join(out, "webview.css")) };
   const theme = JSON.parse(await readFile(join(root, `test/fixtures/themes/${search.slice(1) || "darkModern"}.json`), "utf8")) as { bodyClass: string; variables: Record<string, string> };
   if (pathname === "/theme.css") return { type: "text/css", body: `:root { ${Object.entries(theme.variables).map(([name, value]) => `--${name}: ${value};`).join(" ")} }` };

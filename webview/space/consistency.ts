@@ -1,0 +1,150 @@
+import { depthZMap, thinnedMap, type DepthScaling } from "../../src/core/camera";
+import type { FloatMap } from "../../src/core/image";
+import { angleMap } from "../../src/core/normals";
+import { normalsFromDepth } from "../../src/core/normalsFromDepth";
+import { resizeMap } from "../../src/core/resize";
+import { ColorBar } from "../colorBar";
+import { lutOf } from "../colormaps";
+import { attributes, el, setText } from "../dom";
+import type { Painter, Picture } from "../gl/painter";
+import { axisKey } from "../legend";
+import { spanOf, wholeImage } from "../viewport";
+import { gridOf, pinholeOf, type Grid } from "./cloud";
+
+/** Pause after the last change before the normals are computed anew. */
+const settleMillis = 100;
+/** Pixels whose normals are computed: quick enough to follow a slider. */
+const maxPixels = 450_000;
+const degrees = 180 / Math.PI;
+/** Angle in the last colour; there is little to tell between worse ones. */
+const largestDegrees = 30;
+
+export interface Checked {
+  readonly prediction: FloatMap;
+  readonly scaling: DepthScaling;
+  readonly fovDegrees: number;
+  /** Predicted, in RUB; of any size. */
+  readonly normals?: FloatMap;
+}
+
+interface Result {
+  readonly fromDepth: FloatMap;
+  readonly predicted?: FloatMap;
+  readonly angle?: FloatMap;
+  readonly meanDegrees: number;
+  readonly medianDegrees: number;
+  readonly text: string;
+}
+
+/** Predicted normals, normals of the depth in space, and the angle between them. */
+export class ConsistencyCheck {
+  readonly element = el("div", "space-check");
+  readonly #predicted = new SmallTile("Predicted normals", axisKey());
+  readonly #fromDepth = new SmallTile("Normals of this depth", axisKey());
+  readonly #angle: SmallTile;
+  readonly #bar = new ColorBar();
+  readonly #summary = attributes(el("p", "space-angle"), { role: "status" });
+  readonly #note = el("p", "hint");
+  readonly #computedAt = el("p", "hint");
+  #checked?: Checked;
+  #result?: Result;
+  #timer?: number;
+
+  constructor(private readonly onResult: () => void) {
+    this.#angle = new SmallTile("Angle between them", this.#bar.element);
+    this.element.append(el("h3", "", "Do depth and normals agree?"), el("div", "space-tiles", this.#predicted.element, this.#fromDepth.element, this.#angle.element), this.#summary, this.#note, this.#computedAt);
+  }
+
+  /** Begins a computation when something changed since the last one; draws what is known. */
+  update(checked: Checked, painter: Painter): void {
+    const { prediction, normals, fovDegrees, scaling } = checked;
+    const before = this.#checked;
+    const same = before && before.prediction === prediction && before.normals === normals && before.fovDegrees === fovDegrees && JSON.stringify(before.scaling) === JSON.stringify(scaling);
+    if (!same) {
+      this.#checked = checked;
+      window.clearTimeout(this.#timer);
+      this.#timer = window.setTimeout(() => {
+        this.#result = compare(checked);
+        this.onResult();
+      }, settleMillis);
+    }
+    this.#show(checked, painter);
+  }
+
+  forget(): void {
+    window.clearTimeout(this.#timer);
+    this.#checked = this.#result = undefined;
+    for (const tile of [this.#predicted, this.#fromDepth, this.#angle]) tile.forget();
+  }
+
+  #show({ scaling }: Checked, painter: Painter): void {
+    const result = this.#result;
+    if (!result) return;
+    const { fromDepth, predicted, angle } = result;
+    this.#predicted.show(predicted, painter);
+    this.#fromDepth.show(fromDepth, painter);
+    this.#angle.show(angle, painter);
+    this.#bar.set(lutOf("magma"), [0, largestDegrees]);
+    const numbers = `Mean ${result.meanDegrees.toFixed(1)}°, median ${result.medianDegrees.toFixed(1)}°`;
+    setText(this.#summary, angle ? numbers : "No normals were predicted for this image: add a row with a normals model.");
+    const free = scaling.depthKind === "metric-depth" ? "Metric depth leaves only the field of view open: the angle depends on that slider." : "Scale and shift of this depth are not known, so the angle depends on the sliders; only shift ÷ scale and the field of view matter.";
+    setText(this.#note, free);
+    setText(this.#computedAt, result.text);
+  }
+}
+
+function compare({ prediction, normals, fovDegrees, scaling }: Checked): Result {
+  const since = performance.now();
+  const grid = gridOf(prediction, maxPixels);
+  const { width, height } = grid.prediction;
+  // A hundredth of a small image, a few pixels of a large one: noise of single pixels says nothing about the surface.
+  const reach = Math.max(1, Math.round(width / 256));
+  const fromDepth = normalsFromDepth(depthZMap(grid.prediction, scaling), pinholeOf(grid, fovDegrees), reach);
+  const predicted = normals && sampledTo(normals, grid);
+  const angle = predicted && angleMap(predicted, fromDepth);
+  const sorted = angle ? angle.data.filter((value) => Number.isFinite(value)).sort() : new Float32Array(0);
+  const mean = sorted.reduce((sum, value) => sum + value, 0) / sorted.length;
+  const millis = Math.round(performance.now() - since);
+  const text = `RUB: x right, y up, z toward the viewer. Differences over ${reach} ${reach === 1 ? "pixel" : "pixels"} of ${width} × ${height}, ${millis} ms.`;
+  return { fromDepth, predicted, angle, meanDegrees: mean * degrees, medianDegrees: (sorted[Math.floor(sorted.length / 2)] ?? NaN) * degrees, text };
+}
+
+/** The normals at the grid's pixels, nearest neighbours: directions are not blended. */
+export function sampledTo(normals: FloatMap, { prediction, fullSize, stride }: Grid): FloatMap {
+  const same = normals.width === fullSize.width && normals.height === fullSize.height;
+  if (same) return thinnedMap(normals, stride);
+  return resizeMap(normals, { width: prediction.width, height: prediction.height }, "nearest-exact");
+}
+
+/** One small picture with a title and a key. */
+class SmallTile {
+  readonly element = el("figure", "space-tile");
+  readonly #area = el("div", "space-tile-area");
+  readonly #canvas = attributes(el("canvas"), { role: "img" });
+  #painted: readonly unknown[] = [];
+
+  constructor(title: string, key: HTMLElement) {
+    this.#area.append(attributes(this.#canvas, { "aria-label": title }));
+    this.element.append(el("figcaption", "", title), this.#area, key);
+  }
+
+  /** Normals in RUB, or angles in radians. */
+  show(map: FloatMap | undefined, painter: Painter): void {
+    this.element.hidden = map === undefined;
+    if (!map) return;
+    this.element.style.setProperty("--tile-aspect", String(map.width / map.height));
+    const ratio = window.devicePixelRatio;
+    const [width, height] = [Math.round(this.#area.clientWidth * ratio), Math.round(this.#area.clientHeight * ratio)];
+    const wanted = [width, height, map];
+    if (width === 0 || height === 0 || wanted.every((part, i) => part === this.#painted[i])) return;
+    this.#canvas.width = width;
+    this.#canvas.height = height;
+    const picture: Picture = map.channels === 3 ? { kind: "normals", map, signX: 1 } : { kind: "scalar", map, lut: lutOf("magma"), range: [0, largestDegrees / degrees] };
+    const span = spanOf(wholeImage, map.width / map.height, width, height);
+    this.#painted = painter.paint(this.#canvas, picture, span) ? wanted : [];
+  }
+
+  forget(): void {
+    this.#painted = [];
+  }
+}
