@@ -173,7 +173,7 @@ export class SpaceStage implements Part {
     const normals = settings && this.#predictedNormals(settings.of);
     if (!depth || !normals) return;
     const grid: Grid = { prediction: depth.map, stride: 1, fullSize: depth.map };
-    const found = fitProjection(depth.map, sampledTo(normals, grid), scalingOf(depth, settings), settings.fovDegrees);
+    const found = fitProjection(depth.map, sampledTo(normals, grid), scalingOf(depth, settings));
     if (!found) return this.#page?.complain(new Error("Too few pixels have both depth and normals to fit to."));
     const rounded = (value: number): number => Number(value.toPrecision(4));
     this.#change({ fovDegrees: rounded(found.fovDegrees), scale: rounded(found.scale), shift: rounded(found.shift) });

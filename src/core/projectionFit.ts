@@ -13,16 +13,18 @@ export interface ProjectionFit {
 }
 
 /** Pixels looked at: enough for a mean, few enough for a search of some hundred evaluations. */
-const maxPixels = 12_000;
+const maxPixels = 6_000;
 const fovLimits = [20, 120] as const;
+/** log10 of how far in front of the nearest point the camera is, in extents of the scene. */
+const placeLimits = [-2.5, 2] as const;
 
 /**
  * The field of view and the shift at which the normals of the unprojected depth come closest, in their mean angle, to
  * `normals` (RUB, same size). Normals do not depend on the size of a scene, so of scale and shift only their ratio
- * matters: `scaling.scale` is kept. Metric depth keeps its shift too. Both unknowns are searched in turn, on a coarse
- * row of candidates and then by halving intervals. Undefined where fewer than 100 pixels have a value in both.
+ * matters: `scaling.scale` is kept. Metric depth keeps its shift too. Each field of view is judged with the shift that
+ * suits it best, since the two can stand in for each other. Undefined where fewer than 100 pixels have a value in both.
  */
-export function fitProjection(prediction: FloatMap, normals: FloatMap, scaling: DepthScaling, fovDegrees: number): ProjectionFit | undefined {
+export function fitProjection(prediction: FloatMap, normals: FloatMap, scaling: DepthScaling): ProjectionFit | undefined {
   const stride = strideFor(prediction, maxPixels);
   const [thinDepth, thinNormals] = [thinnedMap(prediction, stride), thinnedMap(normals, stride)];
   const angleAt = (fov: number, shift: number): number => {
@@ -36,32 +38,23 @@ export function fitProjection(prediction: FloatMap, normals: FloatMap, scaling: 
   // shift = nearest + extent * 10^place keeps scale * d + shift positive for every value.
   const nearest = -Math.min(scaling.scale * low, scaling.scale * high);
   const shiftAt = (place: number): number => nearest + extent * 10 ** place;
-  let fov = fovDegrees;
-  let place: number | undefined;
-  const shift = (): number => (place === undefined ? scaling.shift : shiftAt(place));
-  for (let round = 0; round < 3; round++) {
-    if (scaling.depthKind !== "metric-depth") place = minimum((candidate) => angleAt(fov, shiftAt(candidate)), -2.5, 2);
-    fov = minimum((candidate) => angleAt(candidate, shift()), ...fovLimits);
-  }
-  const best = angleAt(fov, shift());
-  return Number.isFinite(best) ? { fovDegrees: fov, scale: scaling.scale, shift: shift(), meanAngle: best } : undefined;
+  const best = (fov: number): { readonly at: number; readonly worth: number } =>
+    scaling.depthKind === "metric-depth" ? { at: NaN, worth: angleAt(fov, scaling.shift) } : minimum((place) => angleAt(fov, shiftAt(place)), ...placeLimits);
+  const { at: fov, worth } = minimum((candidate) => best(candidate).worth, ...fovLimits);
+  const place = best(fov).at;
+  return Number.isFinite(worth) ? { fovDegrees: fov, scale: scaling.scale, shift: Number.isNaN(place) ? scaling.shift : shiftAt(place), meanAngle: worth } : undefined;
 }
 
-/** Where f is smallest: the best of 13 places, then six times the better half around it. NaN counts as worst. */
-function minimum(f: (x: number) => number, low: number, high: number): number {
-  const worth = (x: number): number => {
-    const value = f(x);
-    return Number.isNaN(value) ? Infinity : value;
-  };
-  const gap = (high - low) / 12;
-  let best = low;
-  let bestWorth = Infinity;
+/** Where f is smallest: the best of 11 places, then of its neighbours at half the distance each time. NaN counts as worst. */
+function minimum(f: (x: number) => number, low: number, high: number): { readonly at: number; readonly worth: number } {
+  const gap = (high - low) / 10;
+  let best = { at: low, worth: Infinity };
   const consider = (x: number): void => {
-    const found = worth(x);
-    if (found < bestWorth) [best, bestWorth] = [x, found];
+    const worth = x >= low && x <= high ? f(x) : NaN;
+    if (worth < best.worth) best = { at: x, worth };
   };
-  for (let k = 0; k <= 12; k++) consider(low + k * gap);
-  for (let half = gap / 2, k = 0; k < 6; k++, half /= 2) for (const x of [best - half, best + half]) if (x >= low && x <= high) consider(x);
+  for (let k = 0; k <= 10; k++) consider(low + k * gap);
+  for (let half = gap / 2; half > gap / 200; half /= 2) for (const x of [best.at - half, best.at + half]) consider(x);
   return best;
 }
 
