@@ -1,0 +1,53 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import sharp from "sharp";
+import { PlumblineError } from "../core/errors";
+import { writeFileAtomically } from "./atomicFile";
+
+/** Pixels of the PNG for one of the SVG's units: fit for print at the width of a column. */
+const pixelsPerUnit = 2;
+
+/** The family that `media/fonts` holds. It is as wide as any common one, so that what fits in it fits everywhere. */
+const ownFamily = "DejaVu Sans";
+
+/**
+ * Writes `NAME.svg` (the figure with text as text), `NAME.png` (the same at twice its size) and `NAME.json` (where every
+ * number comes from) into `dir`, made if missing. Returns the file names.
+ *
+ * In the PNG all text is set in the font that Plumbline brings along: it looks the same on every machine, also on one
+ * without fonts; letters that it lacks come from the machine's own. Throws `write-failed`, and `unsupported` rather than
+ * leave labels empty where no font can be found.
+ */
+export async function writeFigure(dir: string, name: string, svg: string, provenance: unknown): Promise<readonly string[]> {
+  await writeFileAtomically(join(dir, `${name}.svg`), svg);
+  await writeFileAtomically(join(dir, `${name}.json`), `${JSON.stringify(provenance, null, 2)}\n`);
+  await writeFileAtomically(join(dir, `${name}.png`), await renderSvg(svg));
+  return [`${name}.svg`, `${name}.png`, `${name}.json`];
+}
+
+/** PNG bytes of an SVG of 96 units an inch. Throws `unsupported` where no font can be found. */
+export async function renderSvg(svg: string): Promise<Buffer> {
+  findFonts();
+  if (!(await drawsLetters())) {
+    throw new PlumblineError("unsupported", "Expected a font for the labels of a figure but found none.", "Install a font, for example DejaVu Sans; the SVG does not need one.");
+  }
+  const inOwnFont = svg.replace(/font-family="[^"]*"/g, `font-family="${ownFamily}, sans-serif"`);
+  // An 8-bit palette would band the colour bars.
+  return sharp(Buffer.from(inOwnFont), { density: 72 * pixelsPerUnit, unlimited: true }).flatten({ background: "white" }).png({ compressionLevel: 9 }).toBuffer();
+}
+
+/** Tells fontconfig, before it reads anything, of the fonts that lie beside the programs (dist/) or the sources (src/io). */
+function findFonts(): void {
+  const places = [join(__dirname, "..", "media", "fonts"), join(__dirname, "..", "..", "media", "fonts")];
+  const found = places.map((place) => join(place, "fonts.conf")).find((file) => existsSync(file));
+  if (found) process.env["FONTCONFIG_FILE"] ??= found;
+}
+
+let lettersDrawn: Promise<boolean> | undefined;
+
+/** Whether text leaves ink; without any font it is left out without a word. */
+function drawsLetters(): Promise<boolean> {
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"><text x="2" y="16" font-size="16" font-family="${ownFamily}, sans-serif">H</text></svg>`;
+  lettersDrawn ??= sharp(Buffer.from(svg)).extractChannel("alpha").stats().then(({ channels }) => channels[0].max > 128);
+  return lettersDrawn;
+}
