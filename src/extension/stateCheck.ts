@@ -1,11 +1,12 @@
 import { deviceChoices } from "../core/settings";
 import { isObject } from "../io/jsonFile";
-import { panelStateVersion, type PanelState } from "../protocol/panel";
+import { panelStateVersion, type PanelSettings, type PanelState, type RowSettings, type ViewState } from "../protocol/panel";
 
 /** Makes the error for a field that is not what it should be. */
 type Refuse = (field: string, expected: string, received: unknown) => Error;
 type Check = (value: unknown) => boolean;
-type Fields = Readonly<Record<string, readonly [check: Check, expected: string]>>;
+/** What each field has to be; with the names of an interface it leaves none out. */
+type Fields<Name extends string = string> = Readonly<Record<Name, readonly [check: Check, expected: string]>>;
 
 const isNumber: Check = (value) => typeof value === "number" && Number.isFinite(value);
 const isText: Check = (value) => typeof value === "string";
@@ -35,20 +36,20 @@ const isStage: Check = (value) => {
   return value.kind === "space" && isRef(value.of) && isOneOf(["points", "mesh"])(value.shape) && isOneOf(["rgb", "normals", "std"])(value.colour) && [value.fovDegrees, value.scale, value.shift].every(isNumber);
 };
 
-const stateFields: Fields = {
+const stateFields: Fields<Exclude<keyof PanelState, "images">> = {
   version: [isWhole(1, panelStateVersion), `a version up to ${panelStateVersion}`],
   current: [isIndex, "the index of an image"],
   settings: [isObject, "an object"],
   view: [isObject, "an object"],
 };
 
-const settingsFields: Fields = {
+const settingsFields: Fields<keyof PanelSettings> = {
   seed: [isSeed, "a whole number from 0 to 4294967295"],
   processingResolution: [isResolution, "a whole number of pixels"],
   rows: [isListOf(isObject), "a list of rows"],
 };
 
-const rowFields: Fields = {
+const rowFields: Fields<keyof RowSettings> = {
   rowId: [(value) => isText(value) && value !== "", "a name"],
   label: [isText, "a text"],
   models: [isEach(optional(isText)), "the ids of models by task"],
@@ -61,7 +62,7 @@ const rowFields: Fields = {
   device: [optional(isOneOf(deviceChoices)), deviceChoices.join(", ")],
 };
 
-const viewFields: Fields = {
+const viewFields: Fields<keyof ViewState> = {
   colormap: [isText, "the name of a colormap"],
   rangePercentiles: [isListOf(isNumber, 2), "two percentiles"],
   showStd: [(value) => typeof value === "boolean", "true or false"],
@@ -71,6 +72,7 @@ const viewFields: Fields = {
   viewpoint: [optional(has({ u: [isNumber, ""], v: [isNumber, ""], zoom: [(value) => isNumber(value) && (value as number) > 0, ""] })), "a point and a zoom"],
   normalsFrame: [optional(isText), "a frame of normals"],
   shownSteps: [optional(isEach(isIndex)), "steps by row"],
+  linkSteps: [optional((value) => typeof value === "boolean"), "true or false"],
   pinned: [optional(isRef), "a result, a step, a member or a file"],
   truth: [optional((value) => isRef(value) && isObject(value) && value.kind === "file"), "a file"],
   variation: [optional(has({ spread: [isOneOf(["std", "mad", "range"]), ""], over: [isOneOf(["steps", "members", "seeds"]), ""], threshold: [optional(isNumber), ""] })), "a kind of spread and over what it is"],
