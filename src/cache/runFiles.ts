@@ -3,6 +3,7 @@ import { readdir, readFile, rename, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { PlumblineError } from "../core/errors";
 import type { Size } from "../core/resize";
+import type { Semantics } from "../core/semantics";
 import { isObject, parseObject } from "../io/jsonFile";
 import type { Provenance, StepPlan } from "../protocol/inference";
 
@@ -42,7 +43,7 @@ export interface FileRecord {
 export interface RunInfo {
   readonly formatVersion: typeof formatVersion;
   readonly runKey: string;
-  readonly task: "depth" | "normals";
+  readonly semantics: Semantics;
   /** Size of the maps, which the networks may leave smaller than the image that they saw. */
   readonly width: number;
   readonly height: number;
@@ -120,12 +121,12 @@ export async function removeFolder(cacheDir: string, name: string): Promise<void
 
 /** The parts that readers rely on; the rest of the provenance is only passed on. */
 function isRunInfo(value: Record<string, unknown>): value is Record<string, unknown> & RunInfo {
-  const { width, height, channels, thumbnail, members, steps, task, finished } = value;
+  const { width, height, channels, thumbnail, members, steps, semantics, finished } = value;
   const isSize = (side: unknown): boolean => Number.isInteger(side) && (side as number) > 0;
   return (
     value.formatVersion === formatVersion &&
     typeof value.runKey === "string" &&
-    (task === "depth" || task === "normals") &&
+    isObject(semantics) && (semantics.task === "depth" || semantics.task === "normals") &&
     [width, height, members].every(isSize) &&
     (channels === 1 || channels === 3) &&
     isObject(thumbnail) && isSize(thumbnail.width) && isSize(thumbnail.height) &&

@@ -137,6 +137,11 @@ function requireKey(runKey: string): string {
   return runKey;
 }
 
+/** True for the error of a run, step or map that is not in the cache. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof PlumblineError && error.code === "not-found";
+}
+
 function notFound(what: string, cause?: unknown): PlumblineError {
   return new PlumblineError("not-found", `Expected ${what} in the cache but it is not there.`, "Run it again.", { cause });
 }

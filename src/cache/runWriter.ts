@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { HalfMap } from "../core/half";
 import type { FloatMap } from "../core/image";
-import type { Task } from "../core/semantics";
+import type { Semantics } from "../core/semantics";
 import { writeFileAtomically } from "../io/atomicFile";
 import type { Provenance, StepPlan } from "../protocol/inference";
 import { formatVersion, partName, removeFolder, runFiles, sha256Of, type FileRecord, type RunInfo } from "./runFiles";
@@ -12,7 +12,7 @@ import { thumbnailSize } from "./thumbnail";
 /** What is known of a run before it starts. */
 export interface RunHead {
   readonly runKey: string;
-  readonly task: Task;
+  readonly semantics: Semantics;
   readonly members: number;
   readonly steps: readonly StepPlan[];
 }

@@ -11,6 +11,7 @@ import type { CallContext, Handlers } from "../protocol/rpc";
 import { version } from "../../package.json";
 import { FileHashes } from "./fileHash";
 import { LatentStore } from "./imageLatents";
+import { mapQuestions } from "./mapQuestions";
 import { NetworkStore } from "./networkStore";
 import { ProgressTracker, totalWork } from "./progress";
 import { decodesSteps, performRun, type ChosenDevice, type Engine, type Job } from "./runJob";
@@ -36,10 +37,7 @@ export function engineHandlers(): Handlers<InferenceApi> {
     },
     predict: (params, context) => queued(context.signal, () => runRequest(engine, params, context)),
     component: (params, { signal }) => queued(signal, () => runComponent(engine, params)),
-    spread: notYet,
-    curves: notYet,
-    series: notYet,
-    readMap: notYet,
+    ...mapQuestions,
     release: (_params, { signal }) => queued(signal, async () => (await engine.store.clear(), {})),
   };
 }
@@ -110,8 +108,4 @@ function requireRuns({ runs }: PredictParams): void {
   const repeated = runs.find(({ runId }, i) => runs.findIndex((other) => other.runId === runId) !== i);
   if (repeated) throw unexpected("bad-argument", "run ids", "each once", repeated.runId);
   for (const { settings } of runs) validateSettings(settings);
-}
-
-async function notYet(): Promise<never> {
-  throw new PlumblineError("unsupported", "Expected a method that is there.", "");
 }

@@ -79,7 +79,7 @@ export async function performRun(engine: Engine, job: Job, run: RunRequest, chos
     await replay(job, run, model, cached);
     return [];
   }
-  const keeper = params.cache && runKey !== undefined ? new RunKeeper(params.cache.dir, { runKey, task: run.task, members: run.settings.ensembleSize, steps: stepPlans(model.schedule, noise.kind) }) : undefined;
+  const keeper = params.cache && runKey !== undefined ? new RunKeeper(params.cache.dir, { runKey, semantics: model.semantics, members: run.settings.ensembleSize, steps: stepPlans(model.schedule, noise.kind) }) : undefined;
   try {
     return await compute(engine, job, { run, chosen, model, fileNoise, startMillis }, runKey, keeper, lookup?.notes ?? []);
   } finally {
