@@ -1,31 +1,37 @@
-import { applyScaleShift, fitScaleShift } from "../src/core/alignment";
+import { alignMaps, MapDifference, type AlignedPair, type DifferenceKind } from "../src/core/difference";
 import type { FloatMap } from "../src/core/image";
-import { angleMap, convertFrame } from "../src/core/normals";
-import type { RunResult } from "../src/protocol/inference";
+import type { ShownMap } from "./page";
 
-const computed = new WeakMap<RunResult, { readonly reference: RunResult; readonly map: FloatMap }>();
+/** Two maps held against each other; differences are computed when first asked for. */
+export class Comparison {
+  readonly #differences = new Map<DifferenceKind, MapDifference>();
 
-/**
- * How far a result is from another of the same task and size, H x W x 1: for depth the absolute difference after
- * the least-squares scale and shift (both are known up to these only), for normals the angle in radians, in a
- * common frame. Undefined where the sizes or kinds differ.
- */
-export function differenceTo(result: RunResult, reference: RunResult): FloatMap | undefined {
-  const known = computed.get(result);
-  if (known?.reference === reference) return known.map;
-  const a = result.map;
-  const b = reference.map;
-  if (a.width !== b.width || a.height !== b.height || a.channels !== b.channels) return undefined;
-  const mine = result.provenance.semantics;
-  const theirs = reference.provenance.semantics;
-  if (mine.task === "depth" && theirs.task === "depth" && mine.depthKind !== theirs.depthKind) return undefined;
-  const map = mine.task === "normals" && theirs.task === "normals" ? angleMap(convertFrame(a, mine.frame, theirs.frame), b) : { ...a, data: alignedDifference(a.data, b.data) };
-  computed.set(result, { reference, map });
-  return map;
+  constructor(readonly pair: AlignedPair) {}
+
+  difference(kind: DifferenceKind): MapDifference {
+    const known = this.#differences.get(kind);
+    if (known) return known;
+    const difference = new MapDifference(this.pair, kind);
+    this.#differences.set(kind, difference);
+    return difference;
+  }
 }
 
-function alignedDifference(from: Float32Array, to: Float32Array): Float32Array {
-  const mask = Uint8Array.from(from, (value, i) => Number(Number.isFinite(value) && Number.isFinite(to[i])));
-  const aligned = applyScaleShift(from, fitScaleShift(from, to, mask));
-  return aligned.map((value, i) => Math.abs(value - to[i]));
+/** Lives as long as both maps do. */
+const comparisons = new WeakMap<FloatMap, WeakMap<FloatMap, Comparison>>();
+
+/** A held against B: the same object for the same maps. Throws where they cannot be compared, as core/difference says. */
+export function comparisonOf(a: ShownMap, b: ShownMap): Comparison {
+  const ofA = comparisons.get(a.map) ?? new WeakMap<FloatMap, Comparison>();
+  comparisons.set(a.map, ofA);
+  const known = ofA.get(b.map);
+  if (known) return known;
+  const comparison = new Comparison(alignMaps(a, b));
+  ofA.set(b.map, comparison);
+  return comparison;
+}
+
+/** The kinds of a task that can be chosen, and the one that is meant without a choice. */
+export function kindsOf(task: "depth" | "normals"): readonly DifferenceKind[] {
+  return task === "depth" ? ["signed", "absolute", "relative"] : ["angle"];
 }

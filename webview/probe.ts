@@ -12,6 +12,7 @@ export interface ReadOut {
 
 /** The exact values of a tile at an image point; undefined where it has none. */
 export function readOut(view: TileView, { u, v }: Probe): ReadOut | undefined {
+  if (view.read) return view.read(u, v);
   if (view.picture?.kind === "photo") {
     const { width, height, rgb } = view.picture.image;
     const at = 3 * (Math.floor(v * height) * width + Math.floor(u * width));

@@ -5,6 +5,7 @@ import { attachGestures, steerByKey } from "./gestures";
 import type { Painter, Picture } from "./gl/painter";
 import { axisKey } from "./legend";
 import type { Look } from "./look";
+import { Marks, type MarkActions } from "./marks";
 import { readOut, type ReadOut } from "./probe";
 import type { TileView } from "./scene";
 import { spanOf } from "./viewport";
@@ -15,6 +16,10 @@ export interface TileActions {
   aspect(): number | undefined;
   toggleMaximised(key: string): void;
   showExport(key: string): void;
+  /** Opens the view in space of a depth. */
+  showSpace?(view: TileView): void;
+  /** Probes and the line; without them the tile has none. */
+  readonly marks?: MarkActions;
 }
 
 /** One picture with its title, badge and caption. Owns its elements; the painter owns what is on the GPU. */
@@ -22,6 +27,7 @@ export class Tile {
   readonly element = el("figure", "tile");
   readonly #title = el("span", "tile-title");
   readonly #badge = el("span", "badge");
+  readonly #letters = el("span", "tile-letters");
   readonly #area = el("div", "tile-area");
   readonly #canvas = el("canvas");
   readonly #preview = attributes(el("img", "preview"), { alt: "" });
@@ -36,20 +42,24 @@ export class Tile {
   readonly #kind = el("div", "tile-kind");
   readonly #maximise;
   readonly #export;
+  readonly #space;
+  readonly #marks?: Marks;
   #painted: readonly unknown[] = [];
 
   constructor(public view: TileView, private readonly rowLabel: () => string, private readonly actions: TileActions) {
     this.#maximise = iconButton("Maximise", "maximise", () => actions.toggleMaximised(this.view.key));
     this.#export = iconButton("Export", "export", () => actions.showExport(this.view.key));
-    const head = el("header", "tile-head", this.#title, this.#badge, el("span", "tile-actions", this.#export.element, this.#maximise.element));
+    this.#space = iconButton("Show in 3D", "cube", () => actions.showSpace?.(this.view));
+    this.#marks = actions.marks && new Marks(actions.marks);
+    const head = el("header", "tile-head", this.#title, this.#letters, this.#badge, el("span", "tile-actions", this.#space.element, this.#export.element, this.#maximise.element));
     head.addEventListener("dblclick", () => actions.toggleMaximised(this.view.key));
     // The text beside it says the same without interrupting.
     this.#overlay.append(attributes(progressRing(), { "aria-hidden": "true" }), this.#overlayText);
-    this.#area.append(this.#preview, this.#canvas, this.#crossX, this.#crossY, this.#steps, this.#overlay, this.#chip);
+    this.#area.append(this.#preview, this.#canvas, this.#crossX, this.#crossY, this.#steps, this.#overlay, ...(this.#marks ? [this.#marks.element] : []), this.#chip);
     this.element.append(head, this.#area, el("figcaption", "", this.#scale, this.#kind));
     attributes(this.element, { tabindex: "0", role: "group", "data-key": view.key, "data-column": view.column });
     attributes(this.#canvas, { role: "img" });
-    attachGestures(this.#area, actions.look, () => (this.view.nothing === undefined ? actions.aspect() : undefined));
+    attachGestures(this.#area, actions.look, () => (this.view.nothing === undefined ? actions.aspect() : undefined), actions.marks);
     this.element.addEventListener("keydown", (event) => this.#key(event));
     this.update(view, false);
   }
@@ -70,6 +80,9 @@ export class Tile {
     attributes(this.element, { "aria-label": `${name}. ${view.badge}. ${view.kindInFull}`, "data-state": stateOf(view) });
     attributes(this.#canvas, { "aria-label": name });
     this.element.classList.toggle("maximised", maximised);
+    this.element.classList.toggle("pinned", view.pinned === true);
+    setText(this.#letters, [view.pinned ? "reference" : "", ...(view.letters ?? [])].filter(Boolean).join(" · "));
+    this.#space.element.hidden = view.task !== "depth" || view.ref === undefined || !this.actions.showSpace;
     this.#maximise.set(maximised ? "Restore (Esc)" : "Maximise (Enter)", maximised ? "restore" : "maximise");
     this.#export.element.hidden = view.exportable === undefined;
     this.#overlay.hidden = view.picture !== undefined;
@@ -110,6 +123,7 @@ export class Tile {
     const { probe, viewpoint } = this.actions.look;
     const aspect = this.actions.aspect();
     const value = probe && this.view.picture ? readOut(this.view, probe) : undefined;
+    this.#showMarks(aspect);
     const shown = probe !== undefined && value !== undefined && aspect !== undefined;
     this.#crossX.hidden = this.#crossY.hidden = this.#chip.hidden = !shown;
     this.#bar.mark(shown && value.values.length === 1 ? value.values[0] : undefined);
@@ -125,12 +139,21 @@ export class Tile {
     return value;
   }
 
+  #showMarks(aspect: number | undefined): void {
+    if (!this.#marks || !this.actions.marks) return;
+    const { clientWidth, clientHeight } = this.#area;
+    this.#marks.element.hidden = !this.view.picture || !aspect || clientWidth === 0;
+    this.element.classList.toggle("draws-line", this.actions.marks.drawsLine);
+    if (aspect && !this.#marks.element.hidden) this.#marks.update(spanOf(this.actions.look.viewpoint, aspect, clientWidth, clientHeight));
+  }
+
   #size(): { width: number; height: number } {
     const ratio = window.devicePixelRatio;
     return { width: Math.round(this.#area.clientWidth * ratio), height: Math.round(this.#area.clientHeight * ratio) };
   }
 
-  #updateScale(picture: Picture | undefined): void {
+  #updateScale(whole: Picture | undefined): void {
+    const picture = whole?.kind === "wipe" ? whole.right : whole;
     if (picture?.kind === "scalar") {
       this.#bar.set(picture.lut, picture.range);
       if (this.#bar.element.parentElement !== this.#scale) this.#scale.replaceChildren(this.#bar.element);

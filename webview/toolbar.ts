@@ -1,8 +1,9 @@
-import type { NormalsFrame, Task } from "../src/core/semantics";
+import type { NormalsFrame } from "../src/core/semantics";
 import type { ViewState } from "../src/protocol/panel";
 import { colormapNames } from "./colormaps";
 import { button, dropdown, iconButton, numberField, type Control } from "./controls";
 import { attributes, el, setText } from "./dom";
+import { VariationBar } from "./variationBar";
 
 export interface ToolbarActions {
   run(): void;
@@ -11,36 +12,61 @@ export interface ToolbarActions {
   changeView(change: Partial<ViewState>): void;
   resetView(): void;
   showExport(): void;
+  showPresets(): void;
+  compare(): void;
+  drawLine(): void;
+  saveSession(): void;
 }
 
-/** Run and Cancel, and how things are looked at. */
+export interface ToolbarState {
+  readonly running: boolean;
+  readonly ranBefore: boolean;
+  /** Settings were edited since the last run. */
+  readonly changed: boolean;
+  readonly formOpen: boolean;
+  readonly exportable: boolean;
+  readonly hasImages: boolean;
+  readonly drawsLine: boolean;
+  /** There are two maps to compare. */
+  readonly comparable: boolean;
+}
+
+/** Run and Cancel, what opens beside the tiles, and how things are looked at. */
 export class Toolbar {
   readonly element = attributes(el("div", "toolbar"), { role: "toolbar", "aria-label": "Panel" });
   readonly #run;
   readonly #settings;
   readonly #export;
+  readonly #compare;
+  readonly #plots;
+  readonly #line;
+  readonly #save;
   readonly #colormap: Control<string>;
   readonly #low: Control<number>;
   readonly #high: Control<number>;
-  readonly #variation: Control<string>;
+  readonly variation: VariationBar;
   readonly #frame: Control<string>;
   readonly #exposure = attributes(el("input"), { type: "range", min: "-3", max: "3", step: "0.25", "aria-label": "Exposure of the photograph in stops" });
   readonly #exposureText = el("span", "number");
   #running = false;
+  #dock = false;
   #range: readonly [number, number] = [2, 98];
 
   constructor(private readonly actions: ToolbarActions) {
+    this.variation = new VariationBar((change) => actions.changeView(change));
     this.#run = button("Run", () => (this.#running ? actions.cancel() : actions.run()), { appearance: "primary", icon: "run" });
     this.#settings = button("Settings", () => actions.toggleForm(), { icon: "settings" });
     this.#export = button("Export", () => actions.showExport(), { icon: "export" });
+    const presets = button("Presets", () => actions.showPresets(), { icon: "presets" });
+    attributes(presets.element, { "aria-haspopup": "dialog" });
+    this.#compare = button("Compare A/B", () => actions.compare(), { icon: "compare" });
+    this.#plots = button("Plots", () => actions.changeView({ dock: this.#dock ? undefined : "noise" }), { icon: "plot" });
+    this.#line = iconButton("Draw a line for a profile (Alt + drag)", "line", () => actions.drawLine());
+    this.#save = iconButton("Save session…", "save", () => actions.saveSession());
     this.#colormap = dropdown("Colormap", colormapNames.map((name) => [name, name] as const), colormapNames[0], (colormap) => actions.changeView({ colormap }));
     const limits = { min: 0, max: 100 };
     this.#low = numberField("Lower percentile of the range", 2, limits, (low) => this.#changeRange(low, this.#range[1]));
     this.#high = numberField("Upper percentile of the range", 98, limits, (high) => this.#changeRange(this.#range[0], high));
-    const variations = [["depth", "Variation of depth"], ["normals", "Variation of normals"], ["none", "No variation"]] as const;
-    this.#variation = dropdown("Variation", variations, "depth", (shown) =>
-      actions.changeView(shown === "none" ? { showStd: false } : { showStd: true, variationOf: shown as Task }),
-    );
     this.#frame = dropdown("Frame of normals", [["own", "Normals: own"], ["RUB", "Normals: RUB"], ["LUB", "Normals: LUB"]], "own", (frame) =>
       actions.changeView({ normalsFrame: frame === "own" ? undefined : (frame as NormalsFrame) }),
     );
@@ -48,15 +74,20 @@ export class Toolbar {
     this.#exposure.addEventListener("dblclick", () => actions.changeView({ exposure: 0 }));
     const reset = iconButton("Reset zoom (0)", "reset", () => actions.resetView());
     this.element.append(
-      group("main", this.#run.element, this.#settings.element, this.#export.element),
-      group("look", this.#colormap.element, field("Range", this.#low.element, el("span", "", "–"), this.#high.element, el("span", "", "%"))),
-      group("look", this.#variation.element),
-      group("look", this.#frame.element),
-      group("look", field("Exposure", this.#exposure, this.#exposureText), reset.element),
+      group("main", this.#run.element, this.#settings.element, presets.element, this.#export.element),
+      group("views", this.#compare.element, this.#plots.element, this.#line.element, this.#save.element),
+      group(
+        "look",
+        this.#colormap.element,
+        field("Range", this.#low.element, el("span", "", "–"), this.#high.element, el("span", "", "%")),
+        this.variation.element,
+        this.#frame.element,
+        el("span", "look-end", field("Exposure", this.#exposure, this.#exposureText), reset.element),
+      ),
     );
   }
 
-  update(view: ViewState, state: { running: boolean; ranBefore: boolean; changed: boolean; formOpen: boolean; exportable: boolean; hasImages: boolean }): void {
+  update(view: ViewState, state: ToolbarState): void {
     this.#running = state.running;
     this.#run.set(state.running ? "Cancel" : state.ranBefore ? "Run Again" : "Run", state.running ? "stop" : "run");
     this.#run.enable(state.hasImages);
@@ -64,11 +95,15 @@ export class Toolbar {
     attributes(this.#run.element, { title: state.changed ? "Settings were changed since the last run" : undefined });
     attributes(this.#settings.element, { "aria-expanded": String(state.formOpen), "aria-controls": "run-form" });
     this.#export.enable(state.exportable);
+    this.#compare.enable(state.comparable || view.stage?.kind === "ab");
+    this.#save.enable(state.hasImages);
+    this.#dock = view.dock !== undefined;
+    const pressed = [[this.#compare, view.stage?.kind === "ab"], [this.#plots, this.#dock], [this.#line, state.drawsLine]] as const;
+    for (const [toggle, on] of pressed) attributes(toggle.element, { "aria-pressed": String(on) });
     this.#range = view.rangePercentiles;
     this.#colormap.set(view.colormap);
     this.#low.set(view.rangePercentiles[0]);
     this.#high.set(view.rangePercentiles[1]);
-    this.#variation.set(view.showStd ? (view.variationOf ?? "depth") : "none");
     this.#frame.set(view.normalsFrame ?? "own");
     const exposure = view.exposure ?? 0;
     if (Number(this.#exposure.value) !== exposure) this.#exposure.value = String(exposure);

@@ -41,17 +41,6 @@ export interface DifferenceSummary {
   readonly p95: number;
 }
 
-export interface MapDifference {
-  /** H x W x 1, NaN where either map has no value; in the units of B, or relative (a fraction), or degrees. */
-  readonly map: FloatMap;
-  readonly kind: DifferenceKind;
-  readonly pair: AlignedPair;
-  /** Of the magnitudes; a signed difference's own mean is 0 by the fit. */
-  readonly summary: DifferenceSummary;
-  /** Mean of the relative difference, a fraction; absent for normals. */
-  readonly absRel?: number;
-}
-
 /** Part of B's 98th percentile below which affine-invariant depth is too near its arbitrary zero to divide by. */
 const relativeFloor = 0.01;
 /** Values looked at for median and percentiles of a large map. */
@@ -72,34 +61,54 @@ export function alignMaps(a: ComparedMap, b: ComparedMap): AlignedPair {
   if (a.semantics.task === "normals" && b.semantics.task === "normals") {
     return { a: convertFrame(first, a.semantics.frame, b.semantics.frame), b: second, semantics: b.semantics, resized };
   }
-  const mask = Uint8Array.from(first.data, (value, i) => (Number.isFinite(value) && Number.isFinite(second.data[i]) ? 1 : 0));
+  const mask = new Uint8Array(first.data.length);
+  for (let i = 0; i < mask.length; i++) if (Number.isFinite(first.data[i]) && Number.isFinite(second.data[i])) mask[i] = 1;
   return { a: first, b: second, semantics: b.semantics, fit: fitScaleShift(first.data, second.data, mask), resized };
 }
 
 /**
  * The difference of two maps brought together by `alignMaps`. `relative` is taken where B is positive, and for
  * affine-invariant depth above 1 % of its 98th percentile: nearer to its zero, which is arbitrary, the quotient says
- * nothing. Throws `bad-argument` for an angle of depth, or another kind of normals.
+ * nothing. Numbers that need a sort are computed when first read.
  */
-export function differenceOf(pair: AlignedPair, kind: DifferenceKind): MapDifference {
-  const { a, b, fit } = pair;
-  if ((kind === "angle") === (fit !== undefined)) {
-    throw unexpected("bad-argument", "difference", fit ? "signed, absolute or relative for depth" : "an angle for normals", kind);
+export class MapDifference {
+  /** H x W x 1, NaN where either map has no value; in the units of B, or relative (a fraction), or degrees. */
+  readonly map: FloatMap;
+  #summary?: DifferenceSummary;
+  #absRel?: number;
+
+  /** Throws `bad-argument` for an angle of depth, or another kind of normals. */
+  constructor(readonly pair: AlignedPair, readonly kind: DifferenceKind) {
+    const { a, b, fit } = pair;
+    if ((kind === "angle") === (fit !== undefined)) {
+      throw unexpected("bad-argument", "difference", fit ? "signed, absolute or relative for depth" : "an angle for normals", kind);
+    }
+    const data = kind === "angle" ? anglesInDegrees(a.data, b.data) : kind === "relative" ? relativeErrors(pair) : kind === "absolute" ? signedDifference(pair).map(Math.abs) : signedDifference(pair);
+    this.map = { width: b.width, height: b.height, channels: 1, data };
   }
-  const size = { width: b.width, height: b.height, channels: 1 as const };
-  if (!fit) {
-    const map = { ...size, data: anglesInDegrees(a.data, b.data) };
-    return { map, kind, pair, summary: summaryOf(map.data) };
+
+  /** Of the magnitudes; a signed difference's own mean is 0 by the fit. */
+  get summary(): DifferenceSummary {
+    if (this.#summary) return this.#summary;
+    const [median, p95] = percentiles(sampled(this.map.data).map(Math.abs), [50, 95]);
+    return (this.#summary = { mean: this.mean, median, p95 });
   }
-  const signed = a.data.map((value, i) => fit.scale * value + fit.shift - b.data[i]);
-  const relative = relativeTo(pair, signed);
-  const data = kind === "relative" ? relative : kind === "absolute" ? signed.map(Math.abs) : signed;
-  return { map: { ...size, data }, kind, pair, summary: summaryOf(data), absRel: meanMagnitude(relative) };
+
+  /** Mean magnitude over the pixels that have a value. */
+  get mean(): number {
+    return meanMagnitude(this.map.data);
+  }
+
+  /** Mean of the relative difference, a fraction; undefined for normals. */
+  get absRel(): number | undefined {
+    if (this.kind === "angle") return undefined;
+    return (this.#absRel ??= this.kind === "relative" ? this.mean : meanMagnitude(relativeErrors(this.pair)));
+  }
 }
 
-/** How far A is from B: `alignMaps`, then `differenceOf`. */
+/** How far A is from B. Throws as `alignMaps` and `MapDifference` do. */
 export function compareMaps(a: ComparedMap, b: ComparedMap, { kind }: { readonly kind: DifferenceKind }): MapDifference {
-  return differenceOf(alignMaps(a, b), kind);
+  return new MapDifference(alignMaps(a, b), kind);
 }
 
 /** Whether a kind of depth is an inverse one, which no scale and shift brings onto depth. */
@@ -121,15 +130,18 @@ function anglesInDegrees(a: Float32Array, b: Float32Array): Float32Array {
   return angles;
 }
 
-function relativeTo({ b, semantics }: AlignedPair, signed: Float32Array): Float32Array {
-  const affine = semantics.task === "depth" && semantics.depthKind !== "metric-depth";
-  const floor = affine ? Math.max(0, relativeFloor * percentiles(sampled(b.data), [98])[0]) : 0;
-  return signed.map((value, i) => (b.data[i] > floor ? Math.abs(value) / b.data[i] : NaN));
+function signedDifference({ a, b, fit }: AlignedPair): Float32Array {
+  const { scale, shift } = fit ?? { scale: 1, shift: 0 };
+  const signed = new Float32Array(b.data.length);
+  for (let i = 0; i < signed.length; i++) signed[i] = scale * a.data[i] + shift - b.data[i];
+  return signed;
 }
 
-function summaryOf(data: Float32Array): DifferenceSummary {
-  const [median, p95] = percentiles(sampled(data).map(Math.abs), [50, 95]);
-  return { mean: meanMagnitude(data), median, p95 };
+function relativeErrors(pair: AlignedPair): Float32Array {
+  const { b, semantics } = pair;
+  const affine = semantics.task === "depth" && semantics.depthKind !== "metric-depth";
+  const floor = affine ? Math.max(0, relativeFloor * percentiles(sampled(b.data), [98])[0]) : 0;
+  return signedDifference(pair).map((value, i) => (b.data[i] > floor ? Math.abs(value) / b.data[i] : NaN));
 }
 
 function meanMagnitude(data: Float32Array): number {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { alignMaps, compareMaps, differenceOf, type ComparedMap } from "../../src/core/difference";
+import { alignMaps, compareMaps, MapDifference, type ComparedMap } from "../../src/core/difference";
 import { PlumblineError } from "../../src/core/errors";
 import type { FloatMap } from "../../src/core/image";
 import type { DepthKind, NormalsFrame } from "../../src/core/semantics";
@@ -46,7 +46,7 @@ describe("difference of two maps", () => {
       const [s, t] = fitByCramer(both);
       const row = (part: 0 | 1): ComparedMap => depth(scalar(pixels.length, 1, (x) => pixels[x][part]));
       const pair = alignMaps(row(0), row(1));
-      const [signed, absolute, relative] = (["signed", "absolute", "relative"] as const).map((kind) => differenceOf(pair, kind));
+      const [signed, absolute, relative] = (["signed", "absolute", "relative"] as const).map((kind) => new MapDifference(pair, kind));
       pixels.forEach(([x, y], i) => {
         const wanted = s * x + t - y;
         if (Number.isNaN(wanted)) return assert.ok([signed, absolute, relative].every(({ map }) => Number.isNaN(map.data[i])));

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { differenceTo } from "../../webview/difference";
+import { comparisonOf } from "../../webview/difference";
 import { durationText, exactText, percentile, rangeOf, valuesAt } from "../../webview/measures";
 import { clamped, maxZoom, spanOf, zoomAbout } from "../../webview/viewport";
-import { directions, mapOf, multi, resultOf, single } from "./scenario";
+import { mapOf, multi, resultOf, single } from "./scenario";
 
 describe("measures of the panel", () => {
   it("reads back every float32 from its text", () => {
@@ -50,19 +50,12 @@ describe("measures of the panel", () => {
     }));
   });
 
-  it("measures angles between normals of different frames in a common one", () => {
-    const normals = directions(20, 10);
-    const mirrored = { ...normals, data: normals.data.map((value, i) => (i % 3 === 0 ? -value : value)) };
-    const difference = differenceTo(resultOf(single, "normals", mirrored, { frame: "LUB" }), resultOf(multi, "normals", normals, { frame: "RUB" }));
-    assert.ok(difference && Math.max(...difference.data) < 1e-3);
-  });
-
-  it("compares neither depth with disparity nor maps of different sizes", () => {
-    const depth = resultOf(multi, "depth", mapOf(4, 4, 1, (x) => x));
-    const disparity = resultOf(single, "depth", mapOf(4, 4, 1, (x) => x));
-    const turned = { ...disparity, provenance: { ...disparity.provenance, semantics: { task: "depth" as const, depthKind: "affine-disparity" as const } } };
-    assert.equal(differenceTo(turned, depth), undefined);
-    assert.equal(differenceTo(resultOf(single, "depth", mapOf(5, 4, 1, (x) => x)), depth), undefined);
+  it("compares two maps once, and refuses those that cannot be compared", () => {
+    const [a, b] = [resultOf(multi, "depth", mapOf(4, 4, 1, (x) => x)), resultOf(single, "depth", mapOf(4, 4, 1, (x) => 2 * x))].map(({ map, provenance: { semantics } }) => ({ map, semantics, label: "" }));
+    assert.equal(comparisonOf(a, b), comparisonOf({ ...a }, b), "the same maps, the same object");
+    assert.equal(comparisonOf(a, b).difference("absolute"), comparisonOf(a, b).difference("absolute"));
+    assert.notEqual(comparisonOf(a, b), comparisonOf(b, a));
+    assert.throws(() => comparisonOf({ ...a, map: mapOf(4, 4, 1, () => 0), semantics: { task: "depth", depthKind: "affine-disparity" } }, b), /inverse|depth like B/);
   });
 
   it("writes durations as people do", () => {
