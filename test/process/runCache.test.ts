@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import sharp from "sharp";
+import { cacheSize } from "../../src/cache/cacheSpace";
 import { readCachedMap, readRunInfo } from "../../src/cache/runReader";
+import { isCancelled } from "../../src/core/errors";
 import { halfFromMap } from "../../src/core/half";
 import type { RunSettings } from "../../src/core/settings";
 import { startEngine, type EngineClient } from "../../src/inference/client";
+import { writeNpy } from "../../src/io/npy";
 import type { PredictEvent, PredictParams, RunResult } from "../../src/protocol/inference";
 import { buildInferenceChild } from "./inferenceChild";
 
@@ -105,5 +108,150 @@ describe("runs in the cache", function () {
     await assert.rejects(readCachedMap(dir, { kind: "step", runKey, step: 3 }), { code: "bad-argument", message: /from 0 to 2.*received 3/ });
     await assert.rejects(readCachedMap(dir, { kind: "step", runKey: "../../etc", step: 0 }), { code: "bad-argument" });
     await assert.rejects(readCachedMap(dir, { kind: "result", runKey: "0".repeat(64) }), { code: "not-found", remedy: "Run it again." });
+  });
+
+  it("lets a run be read while it is under way", async () => {
+    let key = "";
+    let seen: Promise<unknown> | undefined;
+    await engine.predict(paramsFor({ steps: 6 }), {
+      onEvent: (event) => {
+        if (event.type === "step" && event.step === 2) seen = Promise.all([readdir(dir), readRunInfo(dir, key), readCachedMap(dir, { kind: "step", runKey: key, step: 2 }).then((map) => assert.deepEqual(map, event.map))]);
+        if (event.type === "planned") key = event.runKey ?? "";
+      },
+    });
+    assert.ok(await seen);
+    assert.ok((await readRunInfo(dir, key)).finished);
+  });
+  it("finds a run after a restart, wherever the same image lies by then", async () => {
+    const first = await run(paramsFor());
+    const moved = join(folder, "moved.png");
+    await copyFile(photo, moved);
+    const { planned, results } = await run(paramsFor({}, { imagePath: moved }), start());
+    assert.equal(planned[0].cached, true);
+    const { provenance } = results[0];
+    assert.deepEqual(provenance, { ...first.results[0].provenance, image: { ...first.results[0].provenance.image, path: moved } });
+    assert.deepEqual(results[0].map, first.results[0].map);
+  });
+
+  it("computes anew what differs in image, seed, task, model or noise file", async () => {
+    const noise = { kind: "file", path: join(folder, "noise.npy") } as const;
+    const writeNoise = (value: number): Promise<void> => writeNpy(noise.path, { dims: [1, 4, 16, 24], data: Float32Array.from({ length: 4 * 16 * 24 }, (_, i) => Math.sin(i + value)) });
+    const imagePath = await writeImage("changing.png", 3);
+    await writeNoise(1);
+    const first = await run(paramsFor({ noise }, { imagePath }));
+    assert.equal((await run(paramsFor({ noise }, { imagePath }))).planned[0].cached, true);
+    await writeNoise(2);
+    const otherNoise = await run(paramsFor({ noise }, { imagePath }));
+    await writeImage("changing.png", 4);
+    const otherImage = await run(paramsFor({ noise }, { imagePath }));
+    const otherSeed = await run(paramsFor({ noise, seed: 8 }, { imagePath }));
+    const asNormals = [{ runId: "row", modelDir: join(models, "plumbline-normals"), task: "normals", settings } as const];
+    const otherModel = await run(paramsFor({}, { runs: asNormals }));
+    const all = [first, otherNoise, otherImage, otherSeed, otherModel];
+    assert.ok(all.every(({ planned }) => !planned[0].cached));
+    assert.equal(new Set(all.map(keyOf)).size, all.length);
+    assert.notDeepEqual(otherNoise.results[0].map, first.results[0].map);
+    assert.notDeepEqual(otherImage.results[0].map, otherNoise.results[0].map);
+  });
+
+  it("counts cached runs as done", async () => {
+    const row = (runId: string, seed: number) => ({ runId, modelDir: depthModel, task: "depth", settings: { ...settings, seed } }) as const;
+    await run(paramsFor({}, { runs: [row("a", 1), row("b", 2)] }));
+    const { events, planned } = await run(paramsFor({}, { runs: [row("a", 1), row("b", 2), row("c", 3)] }));
+    assert.deepEqual(planned.map(({ cached }) => cached), [true, true, false]);
+    const progress = events.flatMap((event) => (event.type === "progress" ? [event] : []));
+    assert.ok((progress.find(({ runId }) => runId === "c")?.fraction ?? 0) >= 2 / 3 - 1e-9);
+    assert.deepEqual(progress.map(({ fraction }) => fraction), progress.map(({ fraction }) => fraction).sort((a, b) => a - b));
+    assert.equal(progress.at(-1)?.fraction, 1);
+  });
+
+  it("encodes an image once for all requests, as long as it is one of the last four", async () => {
+    const cold = start();
+    const first = await run(paramsFor({}, { cache: undefined }), cold);
+    const later = await run(paramsFor({ seed: 1 }, { cache: undefined }), cold);
+    const millis = ({ results }: Outcome): number => results[0].provenance.timingsMillis.encode;
+    assert.ok(millis(later) < millis(first) / 20, `${millis(later)} ms after ${millis(first)} ms`);
+    for (const other of [11, 12, 13, 14]) await run(paramsFor({ steps: 1 }, { cache: undefined, imagePath: await writeImage(`other${other}.png`, other) }), cold);
+    const again = await run(paramsFor({}, { cache: undefined }), cold);
+    assert.ok(millis(again) > 5 * millis(later), `${millis(again)} ms after ${millis(later)} ms`);
+    assert.deepEqual(again.results[0].map, first.results[0].map);
+  });
+
+  for (const [what, damage] of [
+    ["truncated", (path: string) => truncate(path, 100)],
+    ["missing", (path: string) => rm(path)],
+  ] as const) {
+    it(`runs again where a file of the cache is ${what}, says so, and heals it`, async () => {
+      const first = await run(paramsFor());
+      await damage(join(dir, keyOf(first), "steps.f16"));
+      const second = await run(paramsFor());
+      assert.equal(second.planned[0].cached, false);
+      assert.match((second.results[0].provenance.notes ?? []).join(), /damaged, so that it was run again: .*steps\.f16/);
+      assert.deepEqual(second.results[0].map, first.results[0].map);
+      const third = await run(paramsFor());
+      assert.deepEqual([third.planned[0].cached, third.results[0].provenance.notes], [true, first.results[0].provenance.notes]);
+    });
+  }
+
+  it("keeps to its size, but keeps all that the request needs", async () => {
+    const { planned: [{ runKey: first }] } = await run(paramsFor());
+    const one = await cacheSize(dir);
+    const { planned: [{ runKey: second }] } = await run(paramsFor({ seed: 1 }, { cache: { dir, maxBytes: 1.5 * one } }));
+    assert.deepEqual(await readdir(dir), [second]);
+    const row = (runId: string, seed: number) => ({ runId, modelDir: depthModel, task: "depth", settings: { ...settings, seed } }) as const;
+    await run(paramsFor({}, { runs: [row("a", 1), row("b", 2)], cache: { dir, maxBytes: 1 } }));
+    assert.equal((await readdir(dir)).length, 2);
+    assert.notEqual(first, second);
+  });
+
+  it("shares one folder between two processes that do the same at once", async () => {
+    const [one, two] = await Promise.all([run(paramsFor({ steps: 5 }), start()), run(paramsFor({ steps: 5 }), start())]);
+    assert.equal(keyOf(one), keyOf(two));
+    assert.deepEqual(one.results[0].map, two.results[0].map);
+    assert.deepEqual(await readdir(dir), [keyOf(one)]);
+    assert.equal((await run(paramsFor({ steps: 5 }))).planned[0].cached, true);
+  });
+
+  it("leaves nothing of a cancelled run", async () => {
+    const controller = new AbortController();
+    let written: Promise<readonly string[]> | undefined;
+    const onEvent = (event: PredictEvent): void => {
+      if (event.type !== "step" || event.step !== 2) return;
+      written = readdir(dir);
+      controller.abort();
+    };
+    await assert.rejects(engine.predict(paramsFor({ steps: 100 }), { signal: controller.signal, onEvent }), isCancelled);
+    await run(paramsFor({ steps: 1 }, { cache: undefined })); // waits for the end of the cancelled one
+    assert.equal((await written)?.length, 1);
+    assert.deepEqual(await readdir(dir), []);
+  });
+
+  it("reads nothing of what a killed process left, and removes it", async () => {
+    const doomed = start();
+    const { pid } = await doomed.info();
+    let runKey = "";
+    const onEvent = (event: PredictEvent): void => {
+      if (event.type === "planned") runKey = event.runKey ?? "";
+      if (event.type === "step" && event.step === 2) process.kill(pid, "SIGKILL");
+    };
+    await assert.rejects(doomed.predict(paramsFor({ steps: 100 }), { onEvent }), { code: "engine-died" });
+    assert.deepEqual(await readdir(dir), [`${runKey}.${pid}.part`]);
+    const { planned } = await run(paramsFor({ steps: 1 }));
+    assert.deepEqual([planned[0].cached, await readdir(dir)], [false, [planned[0].runKey]]);
+  });
+
+  it("runs without a cache that cannot be written, and says so", async () => {
+    const blocked = join(folder, "blocked");
+    await writeFile(blocked, "a file where the folder should be");
+    const { results, planned } = await run(paramsFor({}, { cache: { dir: blocked, maxBytes: 1e9 } }));
+    assert.equal(planned[0].cached, false);
+    assert.equal(results[0].runKey, undefined);
+    assert.match((results[0].provenance.notes ?? []).join(), /could not be kept in the cache: .*blocked/);
+  });
+
+  it("does not hand out a cached run where raw tensors are asked for", async () => {
+    await run(paramsFor());
+    const { recorded } = await engine.predict(paramsFor({}, { recordSteps: true }));
+    assert.equal(recorded.row.length, 6);
   });
 });
