@@ -48,6 +48,6 @@ let lettersDrawn: Promise<boolean> | undefined;
 /** Whether text leaves ink; without any font it is left out without a word. */
 function drawsLetters(): Promise<boolean> {
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"><text x="2" y="16" font-size="16" font-family="${ownFamily}, sans-serif">H</text></svg>`;
-  lettersDrawn ??= sharp(Buffer.from(svg)).extractChannel("alpha").stats().then(({ channels }) => channels[0].max > 128);
+  lettersDrawn ??= sharp(Buffer.from(svg)).extractChannel("alpha").raw().toBuffer().then((alpha) => alpha.some((value) => value > 128));
   return lettersDrawn;
 }
