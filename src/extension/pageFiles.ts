@@ -2,7 +2,7 @@ import { basename, extname, join } from "node:path";
 import * as vscode from "vscode";
 import { unexpected } from "../core/errors";
 import { writeFileAtomically } from "../io/atomicFile";
-import type { PageFile } from "../protocol/panel";
+import type { PageFile, Questions } from "../protocol/panel";
 import { chooseFolder, mayWrite } from "./exportFolder";
 
 /** Asks for a file of ground truth; no path when the dialog was dismissed. */
@@ -26,6 +26,20 @@ export async function saveFiles(files: readonly PageFile[], provenance: unknown)
     await writeFileAtomically(join(dir, jsonName), `${JSON.stringify(provenance, null, 2)}\n`);
     return [...names, jsonName];
   });
+}
+
+/** The same for a figure: NAME.svg, NAME.png and NAME.json. */
+export async function saveFigure({ name, svg, provenance }: Questions["saveFigure"]["params"]): Promise<readonly string[]> {
+  const names = [".svg", ".png", ".json"].map((suffix) => `${requireName(name)}${suffix}`);
+  const { writeFigure } = await import("../io/figureFile"); // loads sharp
+  return writeToFolder(names, (dir) => writeFigure(dir, name, svg, provenance));
+}
+
+/** The same for an animation: NAME.webp and NAME.json. */
+export async function saveAnimation({ name, provenance, ...animation }: Questions["saveAnimation"]["params"]): Promise<readonly string[]> {
+  const names = [".webp", ".json"].map((suffix) => `${requireName(name)}${suffix}`);
+  const { writeAnimation } = await import("../io/animation"); // loads sharp
+  return writeToFolder(names, (dir) => writeAnimation(dir, name, animation, provenance));
 }
 
 /** Asks for a folder, and whether `names` may be replaced in it, then writes; empty when the user thought better of it. */

@@ -1,7 +1,6 @@
 import { readCachedMap } from "../cache/runReader";
-import { unexpected } from "../core/errors";
 import type { Ask, QuestionName, Questions } from "../protocol/panel";
-import { chooseTruth, saveFiles } from "./pageFiles";
+import { chooseTruth, saveAnimation, saveFigure, saveFiles } from "./pageFiles";
 import { saveSession } from "./sessionSave";
 import type { Services } from "./services";
 
@@ -22,11 +21,13 @@ export async function answerTo(ask: Ask, services: Services): Promise<Questions[
       return chooseTruth();
     case "saveFiles":
       return { files: await saveFiles(ask.params.files, ask.params.provenance) };
+    case "saveFigure":
+      return { files: await saveFigure(ask.params) };
+    case "saveAnimation":
+      return { files: await saveAnimation(ask.params) };
     case "saveSession": {
       const file = await saveSession(ask.params.state, await services.models());
       return file === undefined ? {} : { file };
     }
-    default:
-      throw unexpected("unsupported", "the question of the page", "one that this version knows", (ask as Ask).name);
   }
 }
