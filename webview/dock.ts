@@ -1,10 +1,13 @@
 import type { Task } from "../src/core/semantics";
 import type { DockTab } from "../src/protocol/panel";
+import { ChangePlot } from "./changePlot";
 import { button, dropdown, iconButton } from "./controls";
 import { attributes, el, setChildren, setText } from "./dom";
 import { NoisePlot } from "./noisePlot";
 import type { Page, Part } from "./page";
 import type { PlotTab } from "./plotTab";
+import { ProbePlot } from "./probePlot";
+import { ProfilePlot } from "./profilePlot";
 import { ChartLegend, Slots } from "./runMarks";
 import { tasksOf } from "./scene";
 import { runIdOf } from "./session";
@@ -19,7 +22,7 @@ const heights = { least: 140, usual: 260, most: 640, keyStep: 20 };
 /** Plots under the tiles, a tab each. Nothing of it runs while it is closed. */
 export class Dock implements Part {
   readonly element = attributes(el("section", "dock"), { "aria-label": "Plots" });
-  readonly #plots: Readonly<Record<DockTab, PlotTab>>;
+  readonly #plots: Readonly<Record<DockTab, PlotTab>> = { noise: new NoisePlot(), change: new ChangePlot(), probes: new ProbePlot(), profile: new ProfilePlot() };
   readonly #tabs = new Map(tabNames.map((name) => [name, this.#tab(name)]));
   readonly #legend = new ChartLegend();
   readonly #controls = el("div", "dock-controls");
@@ -36,8 +39,6 @@ export class Dock implements Part {
   #open?: DockTab;
 
   constructor() {
-    const noise = new NoisePlot();
-    this.#plots = { noise, change: noise, probes: noise, profile: noise };
     const list = attributes(el("div", "dock-tabs", ...this.#tabs.values()), { role: "tablist", "aria-label": "Plots" });
     list.addEventListener("keydown", (event) => this.#tabKey(event));
     const csv = button("CSV", () => void this.#save(), { icon: "export" }).element;
@@ -53,6 +54,7 @@ export class Dock implements Part {
   update(page: Page): void {
     const { dock } = page.state.view;
     this.element.hidden = dock === undefined;
+    if (dock === undefined) this.#open = undefined;
     if (dock === undefined) return;
     this.#page = page;
     const plot = this.#plots[dock];
@@ -70,6 +72,7 @@ export class Dock implements Part {
 
   #show(dock: DockTab, plot: PlotTab): void {
     this.#open = dock;
+    plot.opened?.();
     for (const [name, tab] of this.#tabs) attributes(tab, { "aria-selected": String(name === dock), tabindex: name === dock ? "0" : "-1" });
     attributes(this.#body, { "aria-labelledby": `dock-tab-${dock}` });
     setChildren(this.#body, [this.#hint, plot.element]);

@@ -3,10 +3,10 @@ import type { Task } from "../src/core/semantics";
 import type { StepPlan } from "../src/protocol/inference";
 import { Chart, type ChartGap, type ChartLine, type ChartPoint, type ChartView } from "./chart";
 import { el, setText } from "./dom";
-import { noiseStory } from "./noiseStory";
+import { noiseStory } from "../src/core/noiseStory";
 import type { Page } from "./page";
 import type { PlotTab, PlotTools } from "./plotTab";
-import { plottedRuns, showStep, stepAxis, stepText, type PlottedRun, type StepAxis } from "./plottedRuns";
+import { plottedRuns, showPicked, shownRules, stepAxis, stepText, type PlottedRun, type StepAxis } from "./plottedRuns";
 
 /** The noise level that the network is told beside the one that its input has, step by step: where they part is the flaw. */
 export class NoisePlot implements PlotTab {
@@ -16,7 +16,7 @@ export class NoisePlot implements PlotTab {
   readonly sorts = ["told", "in the input"] as const;
   #page?: Page;
   #runs: readonly PlottedRun[] = [];
-  readonly #pick = { pick: (point: ChartPoint): void => this.#show(point) };
+  readonly #pick = { pick: (point: ChartPoint): void => showPicked(this.#page, this.#runs, point) };
   readonly #singles = new Chart(this.#pick);
   readonly #multis = new Chart(this.#pick);
   readonly #story = el("div", "noise-story");
@@ -38,7 +38,7 @@ export class NoisePlot implements PlotTab {
     if (singles.length > 0) this.#singles.update(inputs(singles), () => singlesView(singles));
     const axis = stepAxis(multis);
     if (multis.length > 0) this.#multis.update(inputs(multis), () => multisView(multis, axis));
-    this.#multis.rule(multis.flatMap(({ shown, steps, slot }) => (shown === undefined ? [] : [{ x: axis.at(shown, steps), slot }])));
+    this.#multis.rule(shownRules(multis, axis));
     this.#tell(noiseStory(this.#runs.map((run) => storyOf(run, page))));
     return this.#runs.length === 0 ? "The noise levels of a run are shown as soon as it begins." : undefined;
   }
@@ -56,11 +56,6 @@ export class NoisePlot implements PlotTab {
   #tell(sentences: readonly string[]): void {
     while (this.#story.childElementCount > sentences.length) this.#story.lastElementChild?.remove();
     sentences.forEach((sentence, i) => setText(this.#story.children[i] ?? this.#story.appendChild(el("p")), sentence));
-  }
-
-  #show({ rowId, step }: ChartPoint): void {
-    const run = this.#runs.find((candidate) => candidate.rowId === rowId);
-    if (this.#page && run && step !== undefined) showStep(this.#page, run.rowId, step, run.steps);
   }
 }
 
@@ -89,7 +84,7 @@ function linesOf(run: PlottedRun, at: (step: number) => number): { lines: ChartL
   const { rowId, slot } = run;
   const points = (noise: (step: StepPlan) => number): ChartPoint[] => run.run.plan.map((step, i) => ({
     x: at(i), y: noise(step), rowId, step: i,
-    text: `${stepText(run, i)}, t = ${step.timestep}\ntold ${step.toldNoise.toFixed(3)}, in the input ${step.inputNoise.toFixed(3)}`,
+    text: `${stepText(run, i)}\ntold ${step.toldNoise.toFixed(3)}, in the input ${step.inputNoise.toFixed(3)}`,
   }));
   const between = run.run.plan.map(({ toldNoise, inputNoise }, i) => ({ x: at(i), low: Math.min(toldNoise, inputNoise), high: Math.max(toldNoise, inputNoise) }));
   return { lines: [{ slot, second: true, points: points(({ inputNoise }) => inputNoise) }, { slot, points: points(({ toldNoise }) => toldNoise) }], gap: { slot, between } };

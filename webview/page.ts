@@ -32,6 +32,8 @@ export interface Page {
   /** Rejects with the host's message when it is refused. */
   ask<Name extends QuestionName>(name: Name, params: Questions[Name]["params"]): Promise<Questions[Name]["result"]>;
   changeView(change: Partial<ViewState>): void;
+  /** Shows a step of a row, and where rows are linked what belongs to it of the others; undefined shows the result. */
+  showStep(rowId: string, step: number | undefined): void;
   changeSettings(settings: PanelSettings): void;
   /** A line above the tiles. */
   inform(text: string): void;

@@ -18,6 +18,8 @@ export interface PlotTab {
   readonly perTask: boolean;
   /** What solid and dashed lines are, where there are both. */
   readonly sorts?: readonly [solid: string, dashed: string];
+  /** Called when the tab comes to the front. */
+  opened?(): void;
   /** What to do to see something; undefined when there is something to see. */
   update(page: Page, tools: PlotTools): string | undefined;
   legend(): readonly LegendEntry[];

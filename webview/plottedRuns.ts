@@ -1,8 +1,9 @@
-import type { Task } from "../src/core/semantics";
+import type { DepthKind, Task } from "../src/core/semantics";
 import type { RowSettings, ShownRef } from "../src/protocol/panel";
+import { semanticsOf, shownRun } from "./maps";
 import type { Page } from "./page";
 import type { Slots } from "./runMarks";
-import { runIdOf, type RunView } from "./session";
+import type { RunView } from "./session";
 
 /** A run as the plots see it: one task of one visible row. */
 export interface PlottedRun {
@@ -25,7 +26,7 @@ export function plottedRuns(page: Page, slots: Slots, task: Task): readonly Plot
     // Every row takes its colour at once, so that it does not depend on which run comes first.
     const slot = slots.of(rowId);
     const row = page.generation?.settings.rows.find((candidate) => candidate.rowId === rowId);
-    const run = page.generation?.runs.get(runIdOf(rowId, task));
+    const { run } = shownRun(rowId, task, page.generation);
     if (!row || !run) return [];
     const steps = run.plan.length || run.result?.provenance.timesteps.length || row.steps;
     return [{ rowId, task, label, slot, row, run, steps, shown: page.state.view.shownSteps?.[rowId] }];
@@ -37,12 +38,17 @@ export function shownRefOf({ rowId, task, shown }: PlottedRun): ShownRef {
   return shown === undefined ? { kind: "result", rowId, task } : { kind: "step", rowId, task, step: shown };
 }
 
-/** Shows a step of a row; the last one is shown as the result. */
-export function showStep(page: Page, rowId: string, step: number, steps: number): void {
-  const { [rowId]: _before, ...others } = page.state.view.shownSteps ?? {};
-  const wanted = step < steps - 1 ? step : undefined;
-  if (wanted === _before) return;
-  page.changeView({ shownSteps: wanted === undefined ? others : { ...others, [rowId]: wanted } });
+/** Shows the step that was picked; the last one of a single member is the result itself. */
+export function showPicked(page: Page | undefined, runs: readonly PlottedRun[], { rowId, step }: { readonly rowId?: string; readonly step?: number }): void {
+  const run = runs.find((candidate) => candidate.rowId === rowId);
+  if (!page || !run || step === undefined) return;
+  const wanted = step < run.steps - 1 || run.row.ensembleSize > 1 ? step : undefined;
+  if (wanted !== page.state.view.shownSteps?.[run.rowId]) page.showStep(run.rowId, wanted);
+}
+
+/** Where the steps on show are, in the colours of their runs. */
+export function shownRules(runs: readonly PlottedRun[], axis: StepAxis): readonly { readonly x: number; readonly slot: number }[] {
+  return runs.flatMap(({ shown, steps, slot }) => (shown === undefined || steps < 2 ? [] : [{ x: axis.at(shown, steps), slot }]));
 }
 
 /** How runs of different lengths share an axis: by the number of the step where all have as many, else by the part of the run. */
@@ -66,7 +72,22 @@ export function stepAxis(runs: readonly PlottedRun[]): StepAxis {
   return { label: "Part of the run", domain: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1], format, at: (step, steps) => (steps > 1 ? step / (steps - 1) : 0) };
 }
 
-/** "Leading, 4 steps, step 2 of 4". */
-export function stepText({ label, steps }: PlottedRun, step: number): string {
-  return `${label}, step ${step + 1} of ${steps}`;
+/** t of a step; undefined while it is not known. */
+export function timestepOf({ run }: PlottedRun, step: number): number | undefined {
+  return run.plan[step]?.timestep ?? run.result?.provenance.timesteps[step];
+}
+
+/** "Leading, 4 steps, step 2 of 4, t = 500". */
+export function stepText(run: PlottedRun, step: number): string {
+  const timestep = timestepOf(run, step);
+  return `${run.label}, step ${step + 1} of ${run.steps}${timestep === undefined ? "" : `, t = ${timestep}`}`;
+}
+
+export const depthUnits: Readonly<Record<DepthKind, string>> = { "affine-depth": "relative depth", "affine-disparity": "relative disparity", "metric-depth": "m" };
+
+/** In which all of these runs give depth. */
+export function depthUnitOf(runs: readonly PlottedRun[]): string {
+  const kinds = new Set(runs.map(({ run }) => semanticsOf("depth", run)).flatMap((semantics) => (semantics.task === "depth" ? [semantics.depthKind] : [])));
+  const [kind, other] = kinds;
+  return kind !== undefined && other === undefined ? depthUnits[kind] : "depth, each in its own unit";
 }

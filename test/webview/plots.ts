@@ -3,6 +3,7 @@ import { ddimSchedule } from "../../src/core/schedulers/schedule";
 import type { Task } from "../../src/core/semantics";
 import type { PredictEvent, StepPlan } from "../../src/protocol/inference";
 import type { Ask, QuestionName, Questions, RowSettings } from "../../src/protocol/panel";
+import { runKeyOf } from "./scenario";
 import type { Stage } from "./stage";
 
 /** Of the official checkpoints. */
@@ -19,12 +20,8 @@ export function planOf({ steps, spacing, noise }: RowSettings): readonly StepPla
   }));
 }
 
-export function keyOf(rowId: string, task: Task): string {
-  return `key-${rowId}-${task}`;
-}
-
-export function planned(row: RowSettings, task: Task, steps: readonly StepPlan[] = planOf(row)): PredictEvent {
-  return { type: "planned", runId: `${row.rowId}:${task}`, runKey: keyOf(row.rowId, task), cached: false, steps };
+export function planned(row: RowSettings, task: Task): PredictEvent {
+  return { type: "planned", runId: `${row.rowId}:${task}`, runKey: runKeyOf(row, task), cached: false, steps: planOf(row) };
 }
 
 /** Where the chart's marks of a class lie, in the units of its axes. */
