@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { StepPlan } from "../../src/protocol/inference";
-import { noiseStory, type NoiseRun } from "../../webview/noiseStory";
+import { noiseStory, type NoiseRun } from "../../src/core/noiseStory";
 
 function step(timestep: number, toldNoise: number, inputNoise: number): StepPlan {
   return { timestep, alphaBar: 1 - toldNoise * toldNoise, toldNoise, inputNoise };

@@ -1,9 +1,9 @@
-import type { StepPlan } from "../src/protocol/inference";
+import type { StepNoise } from "./schedulers/noiseLevels";
 
 /** What is told about one run. */
 export interface NoiseRun {
   readonly label: string;
-  readonly plan: readonly StepPlan[];
+  readonly plan: readonly StepNoise[];
   /** Starts from zeros instead of noise. */
   readonly zeros: boolean;
   /** Fine-tuned end to end: on zeros and the last timestep. */
@@ -26,7 +26,7 @@ export function noiseStory(runs: readonly NoiseRun[]): readonly string[] {
   return [...sentences, `${whose} and real noise agree at every step${close}.`];
 }
 
-function gapOf({ toldNoise, inputNoise }: StepPlan): number {
+function gapOf({ toldNoise, inputNoise }: StepNoise): number {
   return Math.abs(toldNoise - inputNoise);
 }
 
