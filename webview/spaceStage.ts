@@ -38,7 +38,7 @@ export class SpaceStage implements Part {
   #colours?: { readonly key: readonly unknown[]; readonly colours: Uint8Array };
 
   constructor() {
-    this.#room.append(this.#message, this.#count);
+    this.#room.append(this.#message, this.#count, el("p", "space-keys", "Drag turns · right drag moves · wheel zooms · 0 is the photograph's view"));
     this.element.append(this.#controls.head, el("div", "space-body", this.#room, el("aside", "space-side", this.#controls.element, this.#check.element)));
     this.element.addEventListener("keydown", (event) => this.#key(event));
     this.element.hidden = true;

@@ -20,18 +20,24 @@ export function normalsFromDepth(z: FloatMap, { focal, centreX, centreY }: Pinho
       const i = smootherSide(depth, p, reach, column >= reach, column + reach < width);
       const j = smootherSide(depth, p, reach * width, row >= reach, row + reach < height);
       if (i === 0 || j === 0) continue;
-      // The ray through the pixel is (x, y, -1); one pixel is 1 / focal of it.
-      const [x, y] = [(column + 0.5 - centreX) / focal, (centreY - row - 0.5) / focal];
-      const [z0, z1, z2] = [depth[p], depth[p + i], depth[p + j]];
-      const stepX = (Math.sign(i) * reach) / focal;
-      const stepY = (-Math.sign(j) * reach) / focal;
+      // The ray through the pixel is (x, y, -1); one pixel is 1 / focal of it. Scalars, for this runs at every move of a slider.
+      const x = (column + 0.5 - centreX) / focal;
+      const y = (centreY - row - 0.5) / focal;
+      const z0 = depth[p];
+      const z1 = depth[p + i];
+      const z2 = depth[p + j];
       // Tangents a (along the row) and b (along the column), each to the neighbour that was chosen.
-      const [ax, ay, az] = [(x + stepX) * z1 - x * z0, y * (z1 - z0), z0 - z1];
-      const [bx, by, bz] = [x * (z2 - z0), (y + stepY) * z2 - y * z0, z0 - z2];
+      const ax = (x + (Math.sign(i) * reach) / focal) * z1 - x * z0;
+      const ay = y * (z1 - z0);
+      const az = z0 - z1;
+      const bx = x * (z2 - z0);
+      const by = (y - (Math.sign(j) * reach) / focal) * z2 - y * z0;
+      const bz = z0 - z2;
+      const nx = by * az - bz * ay;
+      const ny = bz * ax - bx * az;
+      const nz = bx * ay - by * ax;
       // b x a faces the viewer when a points right and b down.
-      const facing = Math.sign(i) * Math.sign(j);
-      const [nx, ny, nz] = [by * az - bz * ay, bz * ax - bx * az, bx * ay - by * ax];
-      const length = facing * Math.sqrt(nx * nx + ny * ny + nz * nz);
+      const length = Math.sign(i) * Math.sign(j) * Math.sqrt(nx * nx + ny * ny + nz * nz);
       data[3 * p] = nx / length;
       data[3 * p + 1] = ny / length;
       data[3 * p + 2] = nz / length;

@@ -8,13 +8,14 @@ import { lutOf } from "../colormaps";
 import { attributes, el, setText } from "../dom";
 import type { Painter, Picture } from "../gl/painter";
 import { axisKey } from "../legend";
+import { percentile } from "../measures";
 import { spanOf, wholeImage } from "../viewport";
 import { gridOf, pinholeOf, type Grid } from "./cloud";
 
 /** Pause after the last change before the normals are computed anew. */
 const settleMillis = 100;
-/** Pixels whose normals are computed: quick enough to follow a slider. */
-const maxPixels = 450_000;
+/** Pixels whose normals are computed: more than the tiles can show, and quick enough to follow a slider. */
+const maxPixels = 120_000;
 const degrees = 180 / Math.PI;
 /** Angle in the last colour; there is little to tell between worse ones. */
 const largestDegrees = 30;
@@ -43,7 +44,9 @@ export class ConsistencyCheck {
   readonly #fromDepth = new SmallTile("Normals of this depth", axisKey());
   readonly #angle: SmallTile;
   readonly #bar = new ColorBar();
-  readonly #summary = attributes(el("p", "space-angle"), { role: "status" });
+  readonly #mean = el("strong", "number");
+  readonly #median = el("strong", "number");
+  readonly #numbers = attributes(el("p", "space-angle", el("span", "", "mean ", this.#mean), el("span", "", "median ", this.#median)), { role: "status" });
   readonly #note = el("p", "hint");
   readonly #computedAt = el("p", "hint");
   #checked?: Checked;
@@ -51,8 +54,8 @@ export class ConsistencyCheck {
   #timer?: number;
 
   constructor(private readonly onResult: () => void) {
-    this.#angle = new SmallTile("Angle between them", this.#bar.element);
-    this.element.append(el("h3", "", "Do depth and normals agree?"), el("div", "space-tiles", this.#predicted.element, this.#fromDepth.element, this.#angle.element), this.#summary, this.#note, this.#computedAt);
+    this.#angle = new SmallTile("Angle between them, degrees", this.#bar.element);
+    this.element.append(el("h3", "", "Do depth and normals agree?"), el("div", "space-tiles", this.#predicted.element, this.#fromDepth.element, this.#angle.element, this.#numbers), this.#note, this.#computedAt);
   }
 
   /** Begins a computation when something changed since the last one; draws what is known. */
@@ -85,10 +88,12 @@ export class ConsistencyCheck {
     this.#fromDepth.show(fromDepth, painter);
     this.#angle.show(angle, painter);
     this.#bar.set(lutOf("magma"), [0, largestDegrees]);
-    const numbers = `Mean ${result.meanDegrees.toFixed(1)}°, median ${result.medianDegrees.toFixed(1)}°`;
-    setText(this.#summary, angle ? numbers : "No normals were predicted for this image: add a row with a normals model.");
+    this.#numbers.hidden = angle === undefined;
+    setText(this.#mean, `${result.meanDegrees.toFixed(1)}°`);
+    setText(this.#median, `${result.medianDegrees.toFixed(1)}°`);
+    const missing = angle ? "" : "No normals were predicted for this image; a row with a normals model gives something to compare with. ";
     const free = scaling.depthKind === "metric-depth" ? "Metric depth leaves only the field of view open: the angle depends on that slider." : "Scale and shift of this depth are not known, so the angle depends on the sliders; only shift ÷ scale and the field of view matter.";
-    setText(this.#note, free);
+    setText(this.#note, missing + free);
     setText(this.#computedAt, result.text);
   }
 }
@@ -97,16 +102,28 @@ function compare({ prediction, normals, fovDegrees, scaling }: Checked): Result 
   const since = performance.now();
   const grid = gridOf(prediction, maxPixels);
   const { width, height } = grid.prediction;
-  // A hundredth of a small image, a few pixels of a large one: noise of single pixels says nothing about the surface.
+  // Noise of single pixels says nothing about the surface.
   const reach = Math.max(1, Math.round(width / 256));
   const fromDepth = normalsFromDepth(depthZMap(grid.prediction, scaling), pinholeOf(grid, fovDegrees), reach);
   const predicted = normals && sampledTo(normals, grid);
   const angle = predicted && angleMap(predicted, fromDepth);
-  const sorted = angle ? angle.data.filter((value) => Number.isFinite(value)).sort() : new Float32Array(0);
-  const mean = sorted.reduce((sum, value) => sum + value, 0) / sorted.length;
+  const mean = angle ? meanOf(angle) * degrees : NaN;
+  const median = angle ? percentile(angle, 50) * degrees : NaN;
   const millis = Math.round(performance.now() - since);
-  const text = `RUB: x right, y up, z toward the viewer. Differences over ${reach} ${reach === 1 ? "pixel" : "pixels"} of ${width} × ${height}, ${millis} ms.`;
-  return { fromDepth, predicted, angle, meanDegrees: mean * degrees, medianDegrees: (sorted[Math.floor(sorted.length / 2)] ?? NaN) * degrees, text };
+  const text = `RUB: x right, y up, z toward the viewer. Differences over ${reach} ${reach === 1 ? "pixel" : "pixels"} of ${width} × ${height}${grid.stride > 1 ? `, reduced from ${prediction.width} × ${prediction.height}` : ""}, ${millis} ms.`;
+  return { fromDepth, predicted, angle, meanDegrees: mean, medianDegrees: median, text };
+}
+
+/** NaN for a map without a value. */
+function meanOf({ data }: FloatMap): number {
+  let sum = 0;
+  let count = 0;
+  for (const value of data) {
+    if (Number.isNaN(value)) continue;
+    sum += value;
+    count++;
+  }
+  return sum / count;
 }
 
 /** The normals at the grid's pixels, nearest neighbours: directions are not blended. */

@@ -71,7 +71,7 @@ export class SpaceControls {
     const reset = button("Reset", () => actions.change(defaultProjection[this.#depthKind]), { icon: "reset" });
     this.#steps.addEventListener("input", () => this.#chooseStep(Number(this.#steps.value)));
     this.head.append(
-      button("Tiles", () => actions.close(), { icon: "previous" }).element,
+      button("Back to tiles", () => actions.close(), { icon: "previous" }).element,
       el("span", "group", this.#sources, this.#stepField),
       el("span", "group", this.#shape.element, this.#colour.element),
       attributes(el("span", "group", ...this.#views.values()), { role: "group", "aria-label": "Look from" }),

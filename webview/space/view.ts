@@ -58,6 +58,8 @@ export class SpaceView {
   constructor(readonly canvas: HTMLCanvasElement, private readonly onContext: (lost: boolean) => void, private readonly onViewpoint: (viewpoint: Viewpoint | undefined) => void) {
     this.#renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true });
     this.#renderer.setClearAlpha(0);
+    // There is one surface, and sorting would measure it with the points that have no place.
+    this.#renderer.sortObjects = false;
     for (const drawn of [this.#points, this.#mesh, this.#frustum]) {
       drawn.frustumCulled = false;
       drawn.visible = false;
