@@ -106,6 +106,10 @@ export class GeometryPanel {
     return new PanelRuns(this.services, {
       send: (message) => this.#send(message),
       notify: (notice) => this.#notify([...this.#notices, notice]),
+      // A page shows one thing at a time: what was to be known before is said along with the failure.
+      failed: (reason) => {
+        if (this.#notices.length > 0) this.#notify([...this.#notices, reason]);
+      },
       shows: () => this.#post !== undefined,
       modelName: (id) => this.options.modelNames?.get(id),
     });

@@ -27,6 +27,8 @@ export interface RunListener {
   send(message: ToWebview): void;
   /** What ended no run, but that the user should know. */
   notify(notice: PanelNotice): void;
+  /** Why a run failed; the page has been told. */
+  failed(reason: PanelNotice): void;
   /** Whether there is a page that shows what is sent. */
   shows(): boolean;
   /** How a model that is not there was called when its id was saved. */
@@ -126,6 +128,7 @@ export class PanelRuns {
     }
     const { message, remedy } = error instanceof PlumblineError ? error : { message: messageOf(error), remedy: "" };
     this.#record({ type: "failed", generation, message, remedy });
+    this.listener.failed({ message, remedy });
     // A page that is seen shows the error itself, with a way to the log.
     if (this.listener.shows()) this.services.log.error(error);
     else this.services.log.tell(error);

@@ -101,11 +101,12 @@ function stateOf({ images, state }: Session): PanelState {
   return { ...state, images: images.map(({ path }) => vscode.Uri.file(path).toString()) };
 }
 
-/** What is not as it was when the session was saved. Missing models are told by the run that needs them. */
-async function noticesOf({ images }: Session): Promise<readonly PanelNotice[]> {
+/** What is not as it was when the session was saved. The image and the models that a run needs and that are missing, that run tells. */
+async function noticesOf({ images, state }: Session): Promise<readonly PanelNotice[]> {
   const notices = await Promise.all(
-    images.map(async ({ path, sha256 }): Promise<readonly PanelNotice[]> => {
+    images.map(async ({ path, sha256 }, index): Promise<readonly PanelNotice[]> => {
       const isThere = await access(path).then(() => true, () => false);
+      if (!isThere && index === state.current) return [];
       if (!isThere) return [{ message: vscode.l10n.t("The image {0} of this session is not there.", path), remedy: vscode.l10n.t("Put it back, or correct its path in the file; the session stays as it is.") }];
       if (sha256 === undefined || (await fileSha256(path)) === sha256) return [];
       return [{ message: vscode.l10n.t("The image {0} was changed since the session was saved.", path), remedy: vscode.l10n.t("What is shown is of the image as it is now.") }];

@@ -8,7 +8,7 @@ import sharp from "sharp";
 import { colormapTable } from "../../../src/core/colormap";
 import { readNpy } from "../../../src/io/npy";
 import { colourAt, readAt, tile, waitIdle, waitReady } from "./tiles";
-import { chooseInExplorer, keepFailure, openWorkbench, panelFrame, root, type Workbench } from "./workbench";
+import { acceptPath, chooseInExplorer, keepFailure, openWorkbench, panelFrame, root, type Workbench } from "./workbench";
 
 const samples = join(root, "media/samples");
 const screenshots = join(root, "out/screenshots");
@@ -127,18 +127,5 @@ describe("Estimate Geometry, from the explorer of a real VS Code", function () {
 async function exportAll({ page }: Workbench, frame: Frame, folder: string): Promise<void> {
   await frame.locator(".toolbar vscode-button", { hasText: "Export" }).click();
   await frame.locator(".export-actions vscode-button", { hasText: "Export" }).click();
-  const input = page.locator(".quick-input-widget input").first();
-  const accept = page.locator(".quick-input-widget .quick-input-action, .quick-input-widget .monaco-button", { hasText: /Export|OK/ }).first();
-  // The dialog writes its own folder into the field when it has listed it, over what was typed before, and takes no click until then.
-  for (let tries = 0; tries < 5; tries++) {
-    await input.waitFor();
-    await page.waitForFunction(() => document.querySelector<HTMLInputElement>(".quick-input-widget input")?.value !== "");
-    await input.fill(`${folder}/`);
-    await page.locator(".quick-input-widget .monaco-list-row").first().waitFor();
-    if ((await input.inputValue()) !== `${folder}/`) continue;
-    await accept.click();
-    const closed = await input.waitFor({ state: "hidden", timeout: 3000 }).then(() => true, () => false);
-    if (closed) return;
-  }
-  assert.fail("The folder dialog did not take the folder.");
+  await acceptPath(page, `${folder}/`, /Export|OK/);
 }

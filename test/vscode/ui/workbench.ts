@@ -18,6 +18,8 @@ export interface WorkbenchOptions {
   /** Where installed extensions are; the development copy is used where there are none. */
   readonly extensions?: string;
   readonly size?: { readonly width: number; readonly height: number };
+  /** Where it keeps what it knows, so that another one can go on from there; a new place, removed on closing, when absent. */
+  readonly home?: string;
 }
 
 /** A running VS Code with its window. */
@@ -51,7 +53,10 @@ const quietSettings = {
 export async function openWorkbench(options: WorkbenchOptions): Promise<Workbench> {
   const vscode = process.env["PLUMBLINE_VSCODE"];
   assert.ok(vscode, "PLUMBLINE_VSCODE is not set: run the tests with scripts/test.mjs.");
-  const scratch = mkdtempSync(join(tmpdir(), "plumbline-ui-"));
+  const scratch = options.home ?? mkdtempSync(join(tmpdir(), "plumbline-ui-"));
+  const forget = (): void => {
+    if (!options.home) rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
+  };
   const settings = { ...quietSettings, "workbench.colorTheme": themes[options.theme ?? "dark"], ...options.settings };
   mkdirSync(join(scratch, "user/User"), { recursive: true });
   mkdirSync(join(scratch, "user/Machine"), { recursive: true });
@@ -62,12 +67,12 @@ export async function openWorkbench(options: WorkbenchOptions): Promise<Workbenc
   const size = options.size ?? { width: 1440, height: 900 };
   const open = process.env["PLUMBLINE_VSCODE_KIND"] === "desktop" ? openDesktop : openServed;
   const opened = await open(vscode, args, size).catch((error: unknown) => {
-    rmSync(scratch, { recursive: true, force: true });
+    forget();
     throw error;
   });
   const close = async (): Promise<void> => {
     await opened.close();
-    rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
+    forget();
   };
   try {
     await opened.page.locator(".explorer-folders-view .monaco-list-row").first().waitFor({ timeout: 60_000 });
@@ -146,6 +151,12 @@ export async function chooseInExplorer(page: Page, names: readonly string[], ent
   assert.fail(`The explorer's context menu never offered "${entry}".`);
 }
 
+/** Opens a file of the explorer as a double click does, to stay. */
+export async function openFromExplorer(page: Page, name: string): Promise<void> {
+  await page.locator(".explorer-folders-view .monaco-list-row", { hasText: name }).first().dblclick();
+  await page.locator(".tabs-container .tab.active", { hasText: name }).waitFor();
+}
+
 /** VS Code ignores a click in a menu that has only just opened: the menu is still there then. */
 async function clickUntilGone(item: Locator): Promise<void> {
   for (let tries = 0; tries < 5; tries++) {
@@ -163,6 +174,26 @@ export async function runCommand(page: Page, title: string): Promise<void> {
   await input.waitFor();
   await input.fill(`>${title}`);
   await page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first().click();
+}
+
+/**
+ * Types a path into the file dialog that is open (VS Code's simple one) and accepts it by the button of this name.
+ * The dialog writes its own folder into the field when it has listed it, over what was typed before, and takes no click until then.
+ */
+export async function acceptPath(page: Page, path: string, button: RegExp): Promise<void> {
+  const input = page.locator(".quick-input-widget input").first();
+  const accept = page.locator(".quick-input-widget .quick-input-action, .quick-input-widget .monaco-button", { hasText: button }).first();
+  for (let tries = 0; tries < 5; tries++) {
+    await input.waitFor();
+    await page.waitForFunction(() => document.querySelector<HTMLInputElement>(".quick-input-widget input")?.value !== "");
+    await input.fill(path);
+    await page.locator(".quick-input-widget .monaco-list-row").first().waitFor();
+    if ((await input.inputValue()) !== path) continue;
+    await accept.click();
+    const closed = await input.waitFor({ state: "hidden", timeout: 3000 }).then(() => true, () => false);
+    if (closed) return;
+  }
+  assert.fail(`The file dialog did not take ${path}.`);
 }
 
 /** The frame in which the panel's page runs (inside VS Code's own webview frames). */
