@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { readdir, readFile, rename, rm, utimes } from "node:fs/promises";
+import { rename, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { PlumblineError } from "../core/errors";
+import { PlumblineError, unexpected } from "../core/errors";
 import type { Size } from "../core/resize";
 import type { Semantics } from "../core/semantics";
 import { isObject, parseObject } from "../io/jsonFile";
@@ -73,9 +73,10 @@ export function sha256Of(bytes: Uint8Array | string): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** True for what can be a run's key; anything else must not become a path. */
-export function isRunKey(text: string): boolean {
-  return /^[0-9a-f]{64}$/.test(text);
+/** A run's key; throws `bad-argument` for anything else, which must not become a path. */
+export function requireRunKey(runKey: string): string {
+  if (!/^[0-9a-f]{64}$/.test(runKey)) throw unexpected("bad-argument", "the run's key", "64 hexadecimal digits", runKey);
+  return runKey;
 }
 
 /** What a name in the cache's folder stands for; undefined for what is not the cache's. */
@@ -88,18 +89,13 @@ export function partName(runKey: string): string {
   return `${runKey}.${process.pid}.part`;
 }
 
-/** The folders in which the run may be found: the finished one first, then those in which it is being written. */
-export async function foldersOf(cacheDir: string, runKey: string): Promise<readonly string[]> {
-  const names = await readdir(cacheDir).catch(() => []);
-  const parts = names.filter((name) => name.startsWith(`${runKey}.`) && name.endsWith(".part"));
-  return [runKey, ...parts].map((name) => join(cacheDir, name));
+/** Which of the cache's folders may hold the run: the finished one first, then those in which it is being written. */
+export function foldersAmong(names: readonly string[], runKey: string): readonly string[] {
+  return [runKey, ...names.filter((name) => name.startsWith(`${runKey}.`) && name.endsWith(".part"))];
 }
 
-/** run.json of a folder; undefined without one. Throws `bad-model` for anything that this version did not write. */
-export async function readInfo(folder: string): Promise<RunInfo | undefined> {
-  const path = join(folder, runFiles.info);
-  const bytes = await readFile(path).catch(() => undefined);
-  if (!bytes) return undefined;
+/** What the bytes of a run.json say. Throws `bad-model` for anything that this version did not write. */
+export function parseInfo(path: string, bytes: Uint8Array): RunInfo {
   const info = parseObject(path, bytes);
   if (!isRunInfo(info)) throw new PlumblineError("bad-model", `Expected a run of format ${formatVersion} for ${path} but received another.`, "Run it again.");
   return info;

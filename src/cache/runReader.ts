@@ -1,10 +1,10 @@
-import { open, readFile, stat } from "node:fs/promises";
+import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { PlumblineError, unexpected } from "../core/errors";
 import type { HalfMap } from "../core/half";
 import type { FloatMap } from "../core/image";
 import type { MapRef } from "../protocol/inference";
-import { foldersOf, isRunKey, mapLength, readInfo, recordBytes, removeFolder, runFiles, sha256Of, touch, type RunInfo } from "./runFiles";
+import { foldersAmong, mapLength, parseInfo, recordBytes, removeFolder, requireRunKey, runFiles, sha256Of, touch, type RunInfo } from "./runFiles";
 import type { RunMaps } from "./runWriter";
 
 /** A finished run, all of its files checked. Maps at processing size. */
@@ -22,7 +22,7 @@ export type CachedMapRef = Exclude<MapRef, { kind: "file" }>;
  * Undefined when it is not there.
  */
 export async function lookUpRun(cacheDir: string, runKey: string): Promise<CachedRun | { readonly damaged: string } | undefined> {
-  const folder = join(cacheDir, requireKey(runKey));
+  const folder = join(cacheDir, requireRunKey(runKey));
   const isThere = (): Promise<boolean> => stat(folder).then(() => true, () => false);
   if (!(await isThere())) return undefined;
   try {
@@ -66,27 +66,35 @@ export function placeOf(info: RunInfo, ref: CachedMapRef): { readonly name: stri
 }
 
 /** Where a run lies, finished or under way. Throws `not-found`. */
-export async function locate(cacheDir: string, runKey: string): Promise<{ readonly info: RunInfo; readonly folder: string }> {
-  requireKey(runKey);
+async function locate(cacheDir: string, runKey: string): Promise<{ readonly info: RunInfo; readonly folder: string }> {
+  requireRunKey(runKey);
   // A run that is finished between the look at its folder and the look into it is found at the second try.
   for (let attempt = 0; attempt < 2; attempt++) {
-    for (const folder of await foldersOf(cacheDir, runKey)) {
+    const names = await readdir(cacheDir).catch(() => []);
+    for (const folder of foldersAmong(names, runKey).map((name) => join(cacheDir, name))) {
       const info = await readInfo(folder).catch(() => undefined);
       if (info) return { info, folder };
     }
   }
-  throw notFound("the run");
+  throw notInCache("the run");
+}
+
+/** run.json of a folder; undefined without one. Throws as `parseInfo`. */
+async function readInfo(folder: string): Promise<RunInfo | undefined> {
+  const path = join(folder, runFiles.info);
+  const bytes = await readFile(path).catch(() => undefined);
+  return bytes && parseInfo(path, bytes);
 }
 
 /** Fills `target` with the bytes of a file from an offset. Throws `not-found` when they are not there. */
-export async function readExactly(path: string, offset: number, target: Float32Array | Uint16Array): Promise<void> {
+async function readExactly(path: string, offset: number, target: Float32Array | Uint16Array): Promise<void> {
   const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
-  const handle = await open(path, "r").catch((cause: unknown) => Promise.reject(notFound("the map", cause)));
+  const handle = await open(path, "r").catch((cause: unknown) => Promise.reject(notInCache("the map", cause)));
   try {
     let read = 0;
     while (read < bytes.length) {
       const { bytesRead } = await handle.read(bytes, read, bytes.length - read, offset + read);
-      if (bytesRead === 0) throw notFound("the map");
+      if (bytesRead === 0) throw notInCache("the map");
       read += bytesRead;
     }
   } finally {
@@ -132,16 +140,7 @@ function bytesByName(files: Readonly<Record<string, { readonly bytes: number }>>
   return Object.fromEntries(Object.entries(files).map(([name, { bytes }]) => [name, bytes]));
 }
 
-function requireKey(runKey: string): string {
-  if (!isRunKey(runKey)) throw unexpected("bad-argument", "the run's key", "64 hexadecimal digits", runKey);
-  return runKey;
-}
-
-/** True for the error of a run, step or map that is not in the cache. */
-export function isNotFound(error: unknown): boolean {
-  return error instanceof PlumblineError && error.code === "not-found";
-}
-
-function notFound(what: string, cause?: unknown): PlumblineError {
+/** The error for a run, step or map that the cache does not hold, any more or yet. */
+export function notInCache(what: string, cause?: unknown): PlumblineError {
   return new PlumblineError("not-found", `Expected ${what} in the cache but it is not there.`, "Run it again.", { cause });
 }

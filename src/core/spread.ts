@@ -24,7 +24,7 @@ export interface MapRows {
   readonly height: number;
   readonly channels: 1 | 3;
   /** Rows from `first` on, interleaved rows x W x C. */
-  read(first: number, rows: number): Promise<Float32Array>;
+  read(first: number, rows: number): Float32Array | Promise<Float32Array>;
 }
 
 export interface SpreadOptions {

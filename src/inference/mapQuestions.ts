@@ -10,7 +10,10 @@ import { readTruth } from "./mapFile";
 
 type OpenMap = MapRows & { readonly semantics: Semantics };
 
-/** The questions about maps that are there: they use no network and hold a few maps at most, whatever the number asked about. */
+/**
+ * The questions about maps that are there: they use no network and hold a few maps at most, whatever the number asked about. Each is
+ * answered in one turn between two runs of a network, files beside the cache apart.
+ */
 export const mapQuestions: Pick<Handlers<InferenceApi>, "spread" | "curves" | "series" | "readMap"> = {
   spread: async ({ cacheDir, refs, kind }, { signal }) => {
     const maps = await openMaps(cacheDir, refs);
@@ -61,7 +64,7 @@ async function openMap(cacheDir: string, ref: MapRef, comparedWith?: Semantics):
   return {
     ...size,
     semantics: ref.task === "depth" ? { task: "depth", depthKind: "metric-depth" } : { task: "normals", frame },
-    read: async (first, rows) => data.subarray(first * rowLength, (first + rows) * rowLength),
+    read: (first, rows) => data.subarray(first * rowLength, (first + rows) * rowLength),
   };
 }
 

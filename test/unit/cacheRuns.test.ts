@@ -53,8 +53,8 @@ describe("the cache of runs", () => {
     for (const member of [0, 1]) assert.deepEqual(mapFromHalf(await readCachedMap(dir, { kind: "member", runKey, member })), mapOf(2 + member));
     assert.deepEqual(await readCachedMap(dir, { kind: "result", runKey }), mapOf(4));
     assert.equal(await lookUpRun(dir, keyOf("b")), undefined);
-    const rows = await openCachedMap(dir, { kind: "step", runKey, step: 1 });
-    assert.deepEqual(await rows.read(1, 2), mapOf(2).data.slice(6, 18));
+    const rows = openCachedMap(dir, { kind: "step", runKey, step: 1 });
+    assert.deepEqual(rows.read(1, 2), mapOf(2).data.slice(6, 18));
   });
 
   it("shows the steps of a run that is under way, not more", async () => {
@@ -67,12 +67,12 @@ describe("the cache of runs", () => {
     assert.equal(await lookUpRun(dir, runKey), undefined, "it is not finished");
     await assert.rejects(readCachedMap(dir, { kind: "step", runKey, step: 1 }), { code: "not-found", remedy: "Run it again." });
     await assert.rejects(readCachedMap(dir, { kind: "result", runKey }), { code: "not-found" });
-    const opened = await openCachedMap(dir, { kind: "step", runKey, step: 0 });
+    const opened = openCachedMap(dir, { kind: "step", runKey, step: 0 });
     await writer.step(halfFromMap(mapOf(2)), thumbnailOf(mapOf(2)));
     await writer.member(halfFromMap(mapOf(2)));
     await writer.member(halfFromMap(mapOf(2)));
     await writer.finish({ map: mapOf(4) }, provenance);
-    assert.deepEqual(await opened.read(0, 4), mapOf(1).data, "a reader follows it to its name");
+    assert.deepEqual(opened.read(0, 4), mapOf(1).data, "a reader follows it to its name");
   });
 
   it("leaves nothing of a run that is given up, or that another process had finished first", async () => {
