@@ -65,6 +65,11 @@ function readPly(bytes: Buffer): { header: string; point(index: number): number[
   };
 }
 
+async function pressIn(stage: Stage, name: string): Promise<void> {
+  await stage.page.locator(".space-stage vscode-button", { hasText: name }).click();
+  await stage.settle();
+}
+
 describe("depth in space", () => {
   let theatre: Theatre;
   let stage: Stage;
@@ -85,6 +90,9 @@ describe("depth in space", () => {
     await stage.page.waitForSelector(".space-room[data-shown]");
     await checked();
   }
+
+  /** Other parts of the page have buttons of these names too. */
+  const press = (name: string): Promise<void> => pressIn(stage, name);
 
   /** The check has caught up with the sliders. */
   async function checked(): Promise<void> {
@@ -111,7 +119,7 @@ describe("depth in space", () => {
   /** The file that Save PLY hands to the host. */
   async function savedPly(): Promise<{ name: string; ply: ReturnType<typeof readPly>; provenance: Record<string, unknown> }> {
     const before = (await stage.sentOf("ask")).filter(({ name }) => name === "saveFiles").length;
-    await stage.click("Save PLY");
+    await press("Save PLY");
     await stage.page.waitForFunction((number) => window.plumblineTest.sent.filter((sent) => sent.type === "ask" && sent.name === "saveFiles").length > number, before);
     const { id, name, base64, provenance } = await stage.page.evaluate(() => {
       const ask = window.plumblineTest.sent.filter((sent) => sent.type === "ask").filter((sent) => sent.name === "saveFiles").at(-1);
@@ -129,9 +137,9 @@ describe("depth in space", () => {
     await open(spaceInit(), ...planeRun());
     for (const [x, y] of [[6, 5], [40, 8], [12, 27], [47, 31], [23, 15], [24, 16]]) near(await seen((x + 0.5) / width, (y + 0.5) / height), colourAt(x, y), 1);
     assert.equal(await count(), "1,536 of 1,536 points");
-    await stage.click("Top");
+    await press("Top");
     assert.notDeepEqual(await seen(40.5 / width, 8.5 / height), colourAt(40, 8));
-    await stage.click("Front");
+    await press("Front");
     near(await seen(40.5 / width, 8.5 / height), colourAt(40, 8), 1);
     await stage.choose("Shape", "mesh");
     for (const [x, y] of [[6, 5], [40, 8], [12, 27]]) near(await seen((x + 0.5) / width, (y + 0.5) / height), colourAt(x, y), 1);
@@ -176,7 +184,7 @@ describe("depth in space", () => {
     assert.equal(moved.ply.faces, 2 * 47 * 31);
     assert.deepEqual(moved.provenance.projection, { depthKind: "affine-depth", scale: 2, shift: 1.25, fovDegrees: 90, formula: "z = scale * d + shift", units: "no unit (scale and shift are not known)", everyPixel: 1 });
     assert.match((await stage.page.locator(".notice").textContent()) ?? "", /Saved room-Multi-step\.ply/);
-    await stage.click("Reset");
+    await press("Reset");
     expectAt((await savedPly()).ply, 60, (d) => d + 0.5);
   });
 
@@ -186,7 +194,7 @@ describe("depth in space", () => {
     await slide("Shift", 3);
     const wrong = Number.parseFloat((await angle("mean")) ?? "");
     assert.ok(wrong > 10, String(wrong));
-    await stage.click("Fit to the predicted normals");
+    await press("Fit to the predicted normals");
     await checked();
     assert.ok(Number.parseFloat((await angle("mean")) ?? "") < 0.5);
     assert.match((await stage.page.locator(".space-check").textContent()) ?? "", /Scale and shift of this depth are not known, so the angle depends on the sliders/);
@@ -271,7 +279,7 @@ describe("depth in space", () => {
       await stage.page.waitForSelector(".space-room canvas");
       await stage.settle();
       assert.equal(await live(), 2);
-      if (i === 0) await stage.click("Back to tiles");
+      if (i === 0) await press("Back to tiles");
       else await stage.send(init(stateOf(settings)));
       assert.equal(await live(), 1);
     }
@@ -334,7 +342,7 @@ describe("pictures of depth in space", () => {
       await stage.page.waitForSelector(".space-angle:not([hidden]) strong:not(:empty)");
       await stage.screenshot(`space-front-${theme}`);
       await stage.choose("Shape", "mesh");
-      await stage.click("Top");
+      await pressIn(stage, "Top");
       await stage.screenshot(`space-top-${theme}`);
       await stage.page.setViewportSize({ width: 420, height: 860 });
       await stage.settle();
