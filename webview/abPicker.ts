@@ -44,7 +44,7 @@ export class AbPicker {
     const held = file ? [[truthValue, `Ground truth: ${page.labelOf(file)}`] as const] : [];
     const sources = [...rows, ...gone, ...held, [chooseValue, held.length > 0 ? "Another ground-truth file…" : "Ground-truth file…"] as const];
     this.#sources.update(`Map ${this.side}`, sources, ref.kind === "file" ? truthValue : ref.rowId);
-    const parts = ref.kind === "file" ? [] : partsOf(rowOf(page, ref.rowId));
+    const parts = ref.kind === "file" ? [] : partsOf(rowOf(page, ref.rowId), ref.kind);
     this.#parts.element.hidden = parts.length < 2;
     if (parts.length > 0) this.#parts.update(`Part of ${this.side}`, parts, ref.kind);
     this.#updateIndex(page, ref);
@@ -55,11 +55,11 @@ export class AbPicker {
     if (ref.kind !== "step" && ref.kind !== "member") return;
     const row = rowOf(page, ref.rowId);
     const [at, count] = ref.kind === "step" ? [ref.step, row?.steps ?? 1] : [ref.member, row?.ensembleSize ?? 1];
-    attributes(this.#slider, { max: String(count - 1), "aria-label": `${ref.kind === "step" ? "Step" : "Member"} of ${this.side}` });
+    attributes(this.#slider, { max: String(Math.max(count - 1, at)), "aria-label": `${ref.kind === "step" ? "Step" : "Member"} of ${this.side}` });
     if (Number(this.#slider.value) !== at) this.#slider.value = String(at);
     const run = page.generation?.runs.get(runIdOf(ref.rowId, ref.task));
     const timestep = ref.kind === "step" ? (run?.plan[at]?.timestep ?? run?.steps.find(({ step }) => step === at)?.timestep) : undefined;
-    const text = `${at + 1}/${count}${timestep === undefined ? "" : ` · t = ${timestep}`}`;
+    const text = `${at + 1}/${Math.max(count, at + 1)}${timestep === undefined ? "" : ` · t = ${timestep}`}`;
     setText(this.#sliderText, text);
     attributes(this.#slider, { "aria-valuetext": text });
   }
@@ -91,14 +91,15 @@ export class AbPicker {
 }
 
 /** A row as it was run, or as it is set when it was not. */
-function rowOf({ state, generation }: Page, rowId: string): RowSettings | undefined {
+export function rowOf({ state, generation }: Page, rowId: string): RowSettings | undefined {
   return [...(generation?.settings.rows ?? []), ...state.settings.rows].find((row) => row.rowId === rowId);
 }
 
-function partsOf(row: RowSettings | undefined): readonly (readonly [Part, string])[] {
-  const steps = row && row.steps > 1 ? [["step", "Step"] as const] : [];
-  const members = row && row.ensembleSize > 1 ? [["member", "Member"] as const] : [];
-  return [["result", members.length > 0 ? "Ensemble mean" : "Result"], ...steps, ...members];
+/** What a row consists of, with the part that is shown even when the row no longer has it. */
+function partsOf(row: RowSettings | undefined, shown: Part): readonly (readonly [Part, string])[] {
+  const members = shown === "member" || (row !== undefined && row.ensembleSize > 1);
+  const steps = shown === "step" || (row !== undefined && row.steps > 1);
+  return [["result", members ? "Ensemble mean" : "Result"], ...(steps ? [["step", "Step"] as const] : []), ...(members ? [["member", "Member"] as const] : [])];
 }
 
 /** Where a map can come from next: the same place in another task. */

@@ -2,11 +2,12 @@ import type { DifferenceKind, MapDifference } from "../src/core/difference";
 import { PlumblineError } from "../src/core/errors";
 import { depthKindText, normalsFrameText, type Semantics } from "../src/core/semantics";
 import type { ShownRef, StageView, ViewState } from "../src/protocol/panel";
+import { rowOf } from "./abPicker";
 import { lutOf } from "./colormaps";
 import { comparisonOf, kindsOf, type Comparison } from "./difference";
 import { diverging } from "./gl/diverging";
 import type { PlainPicture, Range } from "./gl/painter";
-import { percentile, rangeOf, shortText } from "./measures";
+import { percentile, rangeOf, roundedText, shortText } from "./measures";
 import type { Page, ShownMap } from "./page";
 import { runIdOf } from "./session";
 
@@ -89,17 +90,12 @@ export function kindLine(a: Semantics, b: Semantics, view: ViewState): string {
 
 /** "A aligned to B: s = 0.97, t = 0.02". */
 export function fitLine({ pair: { fit } }: Comparison): string {
-  return fit ? `A aligned to B: s = ${numberText(fit.scale)}, t = ${numberText(fit.shift)}` : "";
-}
-
-/** What rounding alone leaves counts as 0. */
-function numberText(value: number): string {
-  return shortText(Math.abs(value) < 1e-6 ? 0 : value);
+  return fit ? `A aligned to B: s = ${roundedText(fit.scale)}, t = ${roundedText(fit.shift)}` : "";
 }
 
 /** The numbers of a difference with their names. */
 export function summaryOf({ kind, summary, absRel }: MapDifference): readonly (readonly [name: string, value: string])[] {
-  const value = (number: number): string => (Number.isNaN(number) ? "no value" : kind === "angle" ? `${numberText(number)}°` : kind === "relative" ? percentText(number) : numberText(number));
+  const value = (number: number): string => (Number.isNaN(number) ? "no value" : kind === "angle" ? `${roundedText(number)}°` : kind === "relative" ? percentText(number) : roundedText(number));
   const error = absRel === undefined || kind === "relative" ? [] : [["AbsRel", percentText(absRel)] as const];
   return [[kind === "signed" ? "mean magnitude" : "mean", value(summary.mean)], ["median", value(summary.median)], ["95th percentile", value(summary.p95)], ...error];
 }
@@ -122,6 +118,8 @@ export function absenceOf(ref: ShownRef, page: Page): string {
   if (ref.kind === "file") return `Reading ${name}`;
   const { generation, state } = page;
   if (!state.settings.rows.some(({ rowId }) => rowId === ref.rowId)) return `“${name}” was removed: choose another`;
+  const row = rowOf(page, ref.rowId);
+  if ((ref.kind === "step" && ref.step >= (row?.steps ?? 1)) || (ref.kind === "member" && ref.member >= (row?.ensembleSize ?? 1))) return `There is no “${name}”: choose another`;
   const run = generation?.runs.get(runIdOf(ref.rowId, ref.task));
   if (run?.result && ref.kind !== "result") return page.refOf(ref) ? `Loading ${name}` : `“${name}” was not kept: run again with a cache to look at single steps and members`;
   if (generation?.status === "running") return `“${name}” is being estimated`;

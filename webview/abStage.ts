@@ -8,6 +8,7 @@ import { kindsOf } from "./difference";
 import { attributes, el, setChildren, setText } from "./dom";
 import type { Picture, Range } from "./gl/painter";
 import { HistogramPlot } from "./histogramPlot";
+import { shownRun } from "./maps";
 import { exactText, valuesAt } from "./measures";
 import type { Page, Part } from "./page";
 import { blank, type TileView } from "./scene";
@@ -168,7 +169,9 @@ export class AbStage implements Part {
     const kind = kindLine(pictures.a.semantics, pictures.b.semantics, page.state.view);
     const picture = flickers ? (this.#showsB ? pictures.right : pictures.left) : this.#wiped(pictures, stage.split);
     this.#remember(pictures.left, pictures.right);
-    return { ...base, kind, kindInFull: kind, picture, map: pictures.b.map, read: (u, v) => bothValues(pictures, u, v) };
+    // From the run before, as in the tiles: dimmed.
+    const stale = [stage.a, stage.b].some((ref) => ref.kind !== "file" && shownRun(ref.rowId, ref.task, page.generation).stale);
+    return { ...base, stale, kind, kindInFull: kind, picture, map: pictures.b.map, read: (u, v) => bothValues(pictures, u, v) };
   }
 
   #differenceView(page: Page, stage: AbView, pictures: AbPictures | undefined, waiting: string): TileView {

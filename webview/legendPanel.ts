@@ -16,13 +16,14 @@ export class Legend {
   readonly #spheres = el("div", "spheres");
   readonly #normals = el("section", "legend-part legend-normals", this.#spheres);
   readonly #variationBar = new ColorBar();
+  readonly #variationText = el("p", "legend-text");
   readonly #variation = el(
     "section",
     "legend-part",
     el("h3", "", "Variation"),
     this.#variationBar.element,
     el("div", "legend-ends", el("span", "", "the same"), el("span", "", "varies most")),
-    el("p", "legend-text", "Per pixel over the denoising steps (or members); for a single step, the difference to the multi-step row."),
+    this.#variationText,
   );
   #frames = "";
 
@@ -41,6 +42,7 @@ export class Legend {
     this.#normals.hidden = !columns.includes("normals");
     this.#variation.hidden = !columns.includes("variation");
     this.#variationBar.set(lutOf("magma"), [0, 1]);
+    setText(this.#variationText, variationText(view));
     this.#updateSpheres([...new Set(tiles.flatMap(({ column, frame }) => (column === "normals" && frame ? [frame] : [])))]);
   }
 
@@ -60,6 +62,13 @@ export class Legend {
     });
     this.#spheres.replaceChildren(...parts);
   }
+}
+
+function variationText({ pinned, variation }: ViewState): string {
+  const grey = variation?.threshold === undefined ? "" : " Grey: not more than the threshold.";
+  if (pinned) return `Per pixel, the difference to the pinned reference.${grey}`;
+  if (variation?.over === "seeds") return `Per pixel over runs that differ in their seed alone.${grey}`;
+  return `Per pixel over the denoising steps (or members); for a single step, the difference to the multi-step row.${grey}`;
 }
 
 function capitalised(text: string): string {

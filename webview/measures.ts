@@ -65,6 +65,11 @@ export function shortText(value: number): string {
   return String(Number(value.toPrecision(size >= 1000 ? 4 : 3)));
 }
 
+/** The same for a difference: what rounding alone leaves (below 1e-6) counts as 0. */
+export function roundedText(value: number): string {
+  return shortText(Math.abs(value) < 1e-6 ? 0 : value);
+}
+
 /** "850 ms", "3.2 s", "2 min 5 s". */
 export function durationText(millis: number): string {
   if (millis < 995) return `${Math.round(millis)} ms`;

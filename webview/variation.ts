@@ -1,9 +1,10 @@
+import type { FloatMap } from "../src/core/image";
 import type { Task } from "../src/core/semantics";
 import type { RowSettings, ShownRef, Variation } from "../src/protocol/panel";
 import { marking } from "./changeMask";
 import { comparisonOf, type Comparison } from "./difference";
 import { isSameRef, shownRun as runOnShow } from "./maps";
-import { percentile, shortText } from "./measures";
+import { percentile, roundedText } from "./measures";
 import type { ShownMap } from "./page";
 import { blank, heat, isBusy, shownRun, tasksOf, waitingText, type Context, type TileView } from "./scene";
 import { spreadOf } from "./spreads";
@@ -40,13 +41,14 @@ function spreadTile(row: RowSettings, context: Context): TileView {
   if (chosen?.over === "seeds") return seedsTile(row, task, spread, context);
   const over = chosen?.over !== "members" && row.steps > 1 ? "steps" : "members";
   const count = over === "steps" ? row.steps : row.ensembleSize;
+  if (count < 2 && row.steps > 1) return { ...baseTile(row, task, `${taskName[task]} ${spreadName[spread].short} over members`, context), nothing: "One member: nothing to vary." };
   if (count < 2) return rowDifferenceTile(row, task, context);
   const { run } = shownRun(row, task, context);
   const base = { ...baseTile(row, task, `${taskName[task]} ${spreadName[spread].short} over ${over}`, context), ...spreadText(task, spread, `the ${over === "steps" ? "denoising steps" : "ensemble's members"}`) };
   if (spread === "std") {
     const map = over === "steps" ? (run?.result?.stdOverSteps ?? run?.stdSoFar) : run?.result?.stdOverMembers;
     const exportable: TileView["exportable"] = run?.result && { generation: run.generation, quantity: over === "steps" ? "std" : "stdOverMembers" };
-    return { ...base, ...heat(map, context), exportable };
+    return { ...base, ...heat(shownAs(task, map), context), exportable };
   }
   const { rowId } = row;
   const refs = Array.from({ length: count }, (_, i): ShownRef => (over === "steps" ? stepRef(rowId, task, i) : { kind: "member", rowId, task, member: i }));
@@ -70,11 +72,21 @@ function askedTile(base: TileView, refs: readonly ShownRef[], spread: Variation[
   if (kept.length < refs.length) return { ...base, nothing: "These maps were not kept: run again with a cache." };
   const { map, failure } = spreadOf(context.page, kept, spread);
   if (failure !== undefined) return { ...base, nothing: failure };
-  return map ? { ...base, ...heat(map, context) } : { ...base, busy: true, waiting: `Computing the ${spreadName[spread].short} of ${refs.length} maps` };
+  return map ? { ...base, ...heat(shownAs(refs[0].task, map), context) } : { ...base, busy: true, waiting: `Computing the ${spreadName[spread].short} of ${refs.length} maps` };
+}
+
+const inDegrees = new WeakMap<FloatMap, FloatMap>();
+
+/** Spreads of normals come in radians; all angles of the page are degrees. */
+function shownAs(task: Task, map: FloatMap | undefined): FloatMap | undefined {
+  if (task === "depth" || !map) return map;
+  const known = inDegrees.get(map) ?? { ...map, data: map.data.map((angle) => (angle * 180) / Math.PI) };
+  inDegrees.set(map, known);
+  return known;
 }
 
 function spreadText(task: Task, spread: Variation["spread"], over: string): Pick<TileView, "kind" | "kindInFull"> {
-  const unit = task === "normals" ? "angle in radians" : "in the depth's own units";
+  const unit = task === "normals" ? "angle in degrees" : "in the depth's own units";
   return { kind: `per pixel, ${unit}`, kindInFull: `${spreadName[spread].full} of every pixel over ${over}, ${unit}` };
 }
 
@@ -130,8 +142,8 @@ function comparedTile(base: TileView, mine: ShownMap, reference: ShownMap, other
   });
   const difference = comparison.difference(kind);
   const { fit } = comparison.pair;
-  const tooltip = fit ? `${base.kindInFull}: s = ${shortText(fit.scale)}, t = ${shortText(fit.shift)}` : base.kindInFull;
-  const mean = `mean ${shortText(difference.mean)}${kind === "angle" ? "°" : ""}`;
+  const tooltip = fit ? `${base.kindInFull}: s = ${roundedText(fit.scale)}, t = ${roundedText(fit.shift)}` : base.kindInFull;
+  const mean = `mean ${roundedText(difference.mean)}${kind === "angle" ? "°" : ""}`;
   return { ...base, ...heat(difference.map, context, Math.max(0, ...tops.filter(Number.isFinite))), badge: mean, kindInFull: tooltip };
 }
 

@@ -28,7 +28,7 @@ export class VariationBar {
 
   constructor(private readonly changeView: (change: Partial<ViewState>) => void) {
     this.element.append(this.#task.element, this.#pinnedText, this.#unpin.element, this.#spread.element, this.#over.element, this.#threshold);
-    this.#slider.addEventListener("input", () => this.#changeThreshold((Number(this.#slider.value) / notches) * this.#top));
+    this.#slider.addEventListener("input", () => this.#changeThreshold((Number(this.#slider.value) / notches) ** 2 * this.#top));
     this.#slider.addEventListener("dblclick", () => this.#changeThreshold(0));
   }
 
@@ -48,7 +48,8 @@ export class VariationBar {
     this.#threshold.hidden = !showStd || (top === undefined && variation?.threshold === undefined);
     if (top !== undefined) this.#top = top;
     const threshold = variation?.threshold;
-    const at = Math.round(Math.min(1, (threshold ?? 0) / this.#top) * notches);
+    // Its square, so that small changes can be told apart beside a row that is far off.
+    const at = Math.round(Math.sqrt(Math.min(1, (threshold ?? 0) / this.#top)) * notches);
     if (Number(this.#slider.value) !== at) this.#slider.value = String(at);
     setText(this.#thresholdText, threshold === undefined ? "off" : shortText(threshold));
     attributes(this.#slider, { "aria-valuetext": threshold === undefined ? "off" : shortText(threshold) });
