@@ -73,7 +73,7 @@ export interface StepPlan {
 
 /** What the child reports while a prediction runs, in order. */
 export type PredictEvent =
-  /** First of every run. `cached`: its results are read from the cache; the step events that follow then have no `map`. */
+  /** First of every run, and again when it moves to another device because one failed. `cached`: its results are read from the cache; the step events that follow then have no `map`. */
   | { readonly type: "planned"; readonly runId: string; readonly runKey?: string; readonly cached: boolean; readonly steps: readonly StepPlan[] }
   | { readonly type: "image"; readonly image: DecodedImage }
   | { readonly type: "device"; readonly device: Device; readonly note?: string }
@@ -120,7 +120,7 @@ export interface PredictParams {
   /** Keep and return the raw tensors of every step of member 0. */
   readonly recordSteps: boolean;
   readonly mapSize: "source" | "processing";
-  /** Runs are looked up here first, and kept here; absent: neither. */
+  /** Runs are looked up here first (not where `recordSteps` is asked for), and kept here, for which every step is decoded; absent: neither. */
   readonly cache?: { readonly dir: string; readonly maxBytes: number };
   /** Decode every step of member 0 for `RunResult.stdOverSteps`. True by default; implied by `stepMaps` and `recordSteps`. */
   readonly stdOverSteps?: boolean;
@@ -198,12 +198,12 @@ export interface InferenceApi {
   hello: { params: { readonly protocolVersion: number }; event: never; result: EngineInfo };
   predict: { params: PredictParams; event: PredictEvent; result: PredictReturn };
   component: { params: ComponentParams; event: never; result: { readonly outputs: Readonly<Record<string, { readonly dims: readonly number[]; readonly data: Float32Array }>> } };
-  /** Pixel-wise spread over maps: depth in the units of the last map, normals in radians about the mean direction. */
+  /** Pixel-wise spread over maps (core/spread): depth in the units of the last map, normals in radians about the mean direction. */
   spread: { params: SpreadParams; event: never; result: { readonly map: FloatMap } };
   curves: { params: CurvesParams; event: never; result: StepCurves };
   /** By map, then point: the channels there, NaN where there is no value. */
   series: { params: SeriesParams; event: never; result: { readonly values: readonly (readonly (readonly number[])[])[] } };
-  /** A ground-truth file as a map. Throws `unsupported` or `bad-image` with what was expected of it. */
+  /** A ground-truth file as a map. Throws `not-found`, `unsupported`, `bad-image` or `bad-tensor` with what was expected of it. */
   readMap: { params: Extract<MapRef, { kind: "file" }>; event: never; result: { readonly map: FloatMap } };
   /** Frees every network held; the next prediction loads anew. */
   release: { params: Record<string, never>; event: never; result: Record<string, never> };

@@ -24,6 +24,19 @@ describe("progress", () => {
     assert.deepEqual(tracker.now(), { fraction: 1, remainingMillis: 0 });
   });
 
+  it("counts a run from the cache as done, and nothing of it towards the time of another", () => {
+    const tracker = new ProgressTracker(totalWork([run, run]));
+    tracker.skip(run);
+    assert.deepEqual(tracker.now(), { fraction: 1 / 2 });
+    tracker.unitDone("encode", 100);
+    tracker.unitDone("denoise", 40);
+    assert.deepEqual(tracker.now(), { fraction: 9 / 14, remainingMillis: 3 * 40 + 100 });
+    for (let i = 0; i < 3; i++) tracker.unitDone("denoise", 40);
+    tracker.unitDone("decode", 120);
+    tracker.unitDone("combine", 1);
+    assert.deepEqual(tracker.now(), { fraction: 1, remainingMillis: 0 });
+  });
+
   it("never passes 1 when work is done twice", () => {
     const tracker = new ProgressTracker(run);
     for (let i = 0; i < 9; i++) tracker.unitDone("denoise", 10);
