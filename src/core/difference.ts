@@ -44,7 +44,7 @@ export interface DifferenceSummary {
 /** Part of B's 98th percentile below which affine-invariant depth is too near its arbitrary zero to divide by. */
 const relativeFloor = 0.01;
 /** Values looked at for median and percentiles of a large map. */
-const sampledValues = 1 << 20;
+const sampledValues = 1 << 17;
 
 /**
  * Brings two maps together for comparison. The larger is resized to the smaller (antialiased bilinear; a pixel that
@@ -74,6 +74,7 @@ export function alignMaps(a: ComparedMap, b: ComparedMap): AlignedPair {
 export class MapDifference {
   /** H x W x 1, NaN where either map has no value; in the units of B, or relative (a fraction), or degrees. */
   readonly map: FloatMap;
+  #mean?: number;
   #summary?: DifferenceSummary;
   #absRel?: number;
 
@@ -83,7 +84,8 @@ export class MapDifference {
     if ((kind === "angle") === (fit !== undefined)) {
       throw unexpected("bad-argument", "difference", fit ? "signed, absolute or relative for depth" : "an angle for normals", kind);
     }
-    const data = kind === "angle" ? anglesInDegrees(a.data, b.data) : kind === "relative" ? relativeErrors(pair) : kind === "absolute" ? signedDifference(pair).map(Math.abs) : signedDifference(pair);
+    const data = kind === "angle" ? anglesInDegrees(a.data, b.data) : kind === "relative" ? relativeErrors(pair) : signedDifference(pair);
+    if (kind === "absolute") for (let i = 0; i < data.length; i++) data[i] = Math.abs(data[i]);
     this.map = { width: b.width, height: b.height, channels: 1, data };
   }
 
@@ -96,7 +98,7 @@ export class MapDifference {
 
   /** Mean magnitude over the pixels that have a value. */
   get mean(): number {
-    return meanMagnitude(this.map.data);
+    return (this.#mean ??= meanMagnitude(this.map.data));
   }
 
   /** Mean of the relative difference, a fraction; undefined for normals. */
@@ -141,15 +143,17 @@ function relativeErrors(pair: AlignedPair): Float32Array {
   const { b, semantics } = pair;
   const affine = semantics.task === "depth" && semantics.depthKind !== "metric-depth";
   const floor = affine ? Math.max(0, relativeFloor * percentiles(sampled(b.data), [98])[0]) : 0;
-  return signedDifference(pair).map((value, i) => (b.data[i] > floor ? Math.abs(value) / b.data[i] : NaN));
+  const errors = signedDifference(pair);
+  for (let i = 0; i < errors.length; i++) errors[i] = b.data[i] > floor ? Math.abs(errors[i]) / b.data[i] : NaN;
+  return errors;
 }
 
 function meanMagnitude(data: Float32Array): number {
   let sum = 0;
   let count = 0;
-  for (const value of data) {
-    if (!Number.isFinite(value)) continue;
-    sum += Math.abs(value);
+  for (let i = 0; i < data.length; i++) {
+    if (!Number.isFinite(data[i])) continue;
+    sum += Math.abs(data[i]);
     count++;
   }
   return sum / count;
@@ -158,7 +162,9 @@ function meanMagnitude(data: Float32Array): number {
 /** All values, or every k-th of very many: percentiles need a sort. k is odd, so that it rarely divides a width. */
 function sampled(data: Float32Array): Float32Array {
   const stride = Math.ceil(data.length / sampledValues) | 1;
-  return stride === 1 ? data : Float32Array.from({ length: Math.ceil(data.length / stride) }, (_, i) => data[i * stride]);
+  const out = new Float32Array(Math.ceil(data.length / stride));
+  for (let i = 0; i < out.length; i++) out[i] = data[i * stride];
+  return out;
 }
 
 /** A map with holes (NaN) in another size: values are weighted by how much of a pixel has one. */
