@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { version } from "../../package.json";
 import { isCancelled, PlumblineError } from "../core/errors";
 import { addBench } from "./bench";
+import { addCompare } from "./compare";
 import { addComponent } from "./component";
 import { addDemo } from "./demo";
 import { report } from "./engine";
@@ -20,7 +21,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     .showHelpAfterError("(--help shows the options)")
     .configureHelp({ sortOptions: false })
     .addHelpText("after", "\nExit codes: 0 done, 1 an image or a file failed, 2 wrong usage, 130 cancelled.\nplumbline COMMAND --help shows options and examples.");
-  for (const add of [addEstimate, addComponent, addBench, addDemo, addTable]) add(program);
+  for (const add of [addEstimate, addCompare, addComponent, addBench, addDemo, addTable]) add(program);
   try {
     await program.parseAsync(argv);
     return process.exitCode === 1 ? 1 : 0;

@@ -87,11 +87,13 @@ function settingsFor({ defaults }: ModelDescription, options: RunOptions): RunRe
   };
 }
 
-function collect(value: string, previous: readonly string[]): readonly string[] {
+/** Gathers an option that may come again. */
+export function collect(value: string, previous: readonly string[]): readonly string[] {
   return [...previous, value];
 }
 
-function noiseChoice(text: string): NoiseChoice {
+/** --noise as text, or commander's error for a usage message. */
+export function noiseChoice(text: string): NoiseChoice {
   if (text === "gaussian" || text === "pyramid" || text === "zeros") return { kind: text };
   if (/\.(npy|safetensors)$/i.test(text)) return { kind: "file", path: resolve(text) };
   throw new InvalidArgumentError("Expected gaussian, pyramid, zeros, or the name of a .npy or .safetensors file.");
