@@ -3,8 +3,8 @@ import { button } from "./controls";
 import { attributes, el } from "./dom";
 import { hasRow, rowKinds, withRow, type RowKind } from "./state";
 
-/** Adds a row and runs it at once. */
-export type AddAndRun = (settings: PanelSettings, rowId: string) => void;
+/** Takes over settings with rows that are new, and runs these at once. */
+export type AddAndRun = (settings: PanelSettings, rowIds: readonly string[]) => void;
 
 /** One button for each kind of row for which there is a model. */
 export function addRowButtons(kinds: readonly RowKind[], settings: PanelSettings, models: readonly ModelChoice[], current: () => PanelSettings, addAndRun: AddAndRun): readonly HTMLElement[] {
@@ -13,7 +13,7 @@ export function addRowButtons(kinds: readonly RowKind[], settings: PanelSettings
     .map((kind) => {
       const add = (): void => {
         const added = withRow(current(), kind, models);
-        if (added) addAndRun(added.settings, added.rowId);
+        if (added) addAndRun(added.settings, [added.rowId]);
       };
       return attributes(button(rowKinds[kind].add, add, { icon: "add" }).element, { "data-add": kind, title: "Adds this row and runs it" });
     });

@@ -131,6 +131,26 @@ export function numberField(label: string, value: number, limits: NumberLimits, 
   return { element, set };
 }
 
+/** A field for a number that may be left empty; what is outside the limits or no number is put back. */
+export function optionalNumberField(label: string, value: number | undefined, placeholder: string, limits: NumberLimits, onChange: (value: number | undefined) => void): Control<number | undefined> {
+  const textOf = (shown: number | undefined): string => (shown === undefined ? "" : String(shown));
+  const element = attributes(fieldElement(label, textOf(value)), { placeholder });
+  let good = value;
+  element.addEventListener("change", () => {
+    const text = element.value.trim();
+    const read = text === "" ? undefined : Number(text.replace(",", "."));
+    const fits = read === undefined || (read >= limits.min && read <= limits.max && (!limits.integer || Number.isInteger(read)));
+    if (fits && read !== good) onChange((good = read));
+    element.value = textOf(good);
+  });
+  const set = (newValue: number | undefined): void => {
+    if (newValue === good) return;
+    good = newValue;
+    element.value = textOf(newValue);
+  };
+  return { element, set };
+}
+
 export function textField(label: string, value: string, onChange: (value: string) => void): Control<string> {
   const element = fieldElement(label, value);
   element.addEventListener("change", () => onChange(element.value));

@@ -1,4 +1,5 @@
 import type { Look } from "./look";
+import type { MarkActions, Point } from "./marks";
 import { spanOf } from "./viewport";
 
 /** Pixels that a pointer may move and still be a click. */
@@ -6,11 +7,13 @@ const clickSlack = 4;
 
 /**
  * Wheel, drag, pinch, click and double click on a tile's picture; all tiles share one `look`.
- * The wheel zooms about the pointer (Shift + wheel scrolls the page as usual).
+ * The wheel zooms about the pointer (Shift + wheel scrolls the page as usual). With `marks`, Shift + click puts a
+ * mark, and Alt + drag draws the line of the profile.
  */
-export function attachGestures(area: HTMLElement, look: Look, aspect: () => number | undefined): void {
+export function attachGestures(area: HTMLElement, look: Look, aspect: () => number | undefined, marks?: MarkActions): void {
   const pointers = new Map<number, { x: number; y: number }>();
   let travelled = 0;
+  let lineFrom: Point | undefined;
 
   const pointAt = (x: number, y: number): Place | undefined => {
     const ratio = aspect();
@@ -35,6 +38,7 @@ export function attachGestures(area: HTMLElement, look: Look, aspect: () => numb
     if (event.button !== 0) return;
     pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     travelled = 0;
+    if (marks && pointers.size === 1 && (event.altKey || marks.drawsLine)) lineFrom = pointAt(event.clientX, event.clientY);
     area.setPointerCapture(event.pointerId);
   });
 
@@ -45,7 +49,8 @@ export function attachGestures(area: HTMLElement, look: Look, aspect: () => numb
     if (!before) return look.hover(at);
     const now = { x: event.clientX, y: event.clientY };
     travelled += Math.hypot(now.x - before.x, now.y - before.y);
-    if (pointers.size === 2) pinch(pointers, event.pointerId, now, look, pointAt);
+    if (lineFrom) marks?.drawLine(lineFrom, at, false);
+    else if (pointers.size === 2) pinch(pointers, event.pointerId, now, look, pointAt);
     else if (travelled > clickSlack) {
       look.pan((before.x - now.x) * at.du, (before.y - now.y) * at.dv, at.ratio, at.width, at.height);
       look.hover(pointAt(now.x, now.y));
@@ -56,14 +61,22 @@ export function attachGestures(area: HTMLElement, look: Look, aspect: () => numb
   const lift = (event: PointerEvent): void => {
     const wasDown = pointers.delete(event.pointerId);
     const at = pointAt(event.clientX, event.clientY);
-    if (wasDown && event.type === "pointerup" && travelled <= clickSlack && pointers.size === 0 && at) look.pin(at);
+    const isClick = travelled <= clickSlack && pointers.size === 0;
+    const from = lineFrom;
+    lineFrom = undefined;
+    if (!wasDown || event.type !== "pointerup" || !at) return;
+    if (from) marks?.drawLine(from, at, true);
+    else if (isClick && event.shiftKey) marks?.addProbe(at);
+    else if (isClick) look.pin(at);
   };
   area.addEventListener("pointerup", lift);
   area.addEventListener("pointercancel", lift);
   area.addEventListener("pointerleave", () => {
     if (pointers.size === 0) look.hover(undefined);
   });
-  area.addEventListener("dblclick", () => look.reset());
+  area.addEventListener("dblclick", (event) => {
+    if (!event.shiftKey && !event.altKey) look.reset();
+  });
 }
 
 interface Place {

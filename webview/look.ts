@@ -11,6 +11,8 @@ export interface Probe {
 export class Look {
   viewpoint: Viewpoint = wholeImage;
   probe?: Probe;
+  /** A plain drag draws the line of the profile. */
+  drawsLine = false;
 
   constructor(private readonly onChange: () => void) {}
 
@@ -47,6 +49,11 @@ export class Look {
     const from = this.probe ?? this.viewpoint;
     const within = (value: number): number => Math.min(1 - 1e-7, Math.max(0, value));
     this.probe = { u: within(from.u + du), v: within(from.v + dv), pinned: true };
+    this.onChange();
+  }
+
+  drawLines(draws: boolean): void {
+    this.drawsLine = draws;
     this.onChange();
   }
 

@@ -7,22 +7,27 @@ import { el, setText } from "./dom";
 import { ExportMenu } from "./exportMenu";
 import type { Painter } from "./gl/painter";
 import type { Host } from "./host";
+import { listenToKeys } from "./keys";
 import { Layout } from "./layout";
 import { Legend } from "./legendPanel";
+import { withLetter, type Letters } from "./letters";
+import { livePage } from "./livePage";
 import { Look } from "./look";
 import { MapStore } from "./mapStore";
-import { mapOf, labelOf, refOf } from "./maps";
-import type { Page } from "./page";
+import { marksOf } from "./marks";
+import { PresetMenu } from "./presetMenu";
 import { ProbeLine } from "./probe";
 import { RunForm } from "./runForm";
+import { Runs } from "./runs";
 import { sceneOf, type Scene } from "./scene";
 import { Session } from "./session";
-import { nearestStep } from "./stops";
 import { SpaceStage } from "./spaceStage";
 import { isOutdated, withChangedRow } from "./state";
 import { Notice, StatusLine } from "./statusLine";
 import { Strip, type ImageStatus } from "./strip";
+import type { Tile } from "./tiles";
 import { Toolbar } from "./toolbar";
+import { comparisonOf, spaceOf, withoutRows, withPinned, withStep } from "./viewChanges";
 import { wholeImage } from "./viewport";
 
 /** Until the host has said what to show. */
@@ -34,7 +39,7 @@ const emptyState: PanelState = {
   view: { colormap: "Spectral", rangePercentiles: [2, 98], showStd: true },
 };
 
-/** Pause after which the state is saved, and after which an image that was stepped to is run. */
+/** Pause after which the state is saved. */
 const settleMillis = 250;
 
 /** The whole page: takes messages in, keeps the state, and brings everything else up to date once a frame. */
@@ -48,28 +53,57 @@ export class Panel {
   });
   readonly #session = new Session(this.#maps);
   readonly #look = new Look(() => this.#lookChanged());
+  readonly #notice = new Notice(() => this.host.post({ type: "showLog" }), () => this.#runs.run());
+  readonly #page = livePage({
+    state: () => this.#state,
+    scene: () => this.#scene,
+    painter: () => this.painter,
+    session: this.#session,
+    look: this.#look,
+    asks: this.#asks,
+    maps: this.#maps,
+    notice: this.#notice,
+    changeView: (change) => this.#changeView(change),
+    showStep: (rowId, step) => this.#showStep(rowId, step, false),
+    changeSettings: (settings) => this.#changeSettings(settings),
+    refresh: () => this.#refresh(),
+  });
+  readonly #runs = new Runs(this.#page, {
+    post: (message) => this.host.post(message),
+    set: (change) => this.#setState(change),
+    clearNotice: () => this.#notice.clear(),
+    failed: (message, remedy) => this.#notice.error(message, remedy),
+  });
   readonly #toolbar = new Toolbar({
-    run: () => this.#run(),
+    run: () => this.#runs.run(),
     cancel: () => this.host.post({ type: "cancel" }),
     toggleForm: () => this.#toggleForm(),
     changeView: (change) => this.#changeView(change),
     resetView: () => this.#look.reset(),
     showExport: () => this.#exportMenu.open(this.#scene, this.#state.view),
+    showPresets: () => this.#presets.toggle(this.#state.settings, this.#session.models),
+    compare: () => this.#changeView({ stage: this.#state.view.stage?.kind === "ab" ? undefined : comparisonOf(this.#letters, this.#scene) }),
+    drawLine: () => this.#look.drawLines(!this.#look.drawsLine),
+    saveSession: () => void this.#saveSession(),
   });
+  readonly #addAndRun = (settings: PanelSettings, rowIds: readonly string[]): void => this.#runs.addAndRun(settings, rowIds);
   readonly #form = new RunForm({
     change: (settings) => this.#changeSettings(settings),
-    addAndRun: (settings, rowId) => this.#addAndRun(settings, rowId),
+    addAndRun: this.#addAndRun,
     chooseNoise: (rowId) => this.host.post({ type: "chooseNoise", rowId }),
   });
-  readonly #addRows = new AddRows((settings, rowId) => this.#addAndRun(settings, rowId));
-  readonly #strip = new Strip((image) => this.#show(image));
+  readonly #presets = new PresetMenu(this.#addAndRun);
+  readonly #addRows = new AddRows(this.#addAndRun);
+  readonly #strip = new Strip((image) => this.#runs.show(image));
   readonly #status = new StatusLine();
-  readonly #notice = new Notice(() => this.host.post({ type: "showLog" }), () => this.#run());
+  readonly #marks = marksOf(this.#page);
   readonly #layout = new Layout({
     look: this.#look,
+    marks: this.#marks,
     aspect: () => this.#scene.aspect,
     toggleMaximised: (key) => this.#toggleMaximised(key),
     showExport: (key) => this.#exportMenu.open(this.#scene, this.#state.view, key),
+    showSpace: (tile) => this.#changeView({ stage: spaceOf(tile) }),
     showStep: (rowId, step, linked) => this.#showStep(rowId, step, linked),
     expectStep: (rowId, step) => this.#expectStep(rowId, step),
     toggleLink: () => this.#changeView({ linkSteps: !this.#state.view.linkSteps }),
@@ -81,24 +115,31 @@ export class Panel {
   readonly #empty = el("div", "empty");
   readonly #stages = [new AbStage(), new SpaceStage()];
   readonly #dock = new Dock();
-  readonly #page: Page = this.#asPage();
   #state = emptyState;
   #scene: Scene = { columns: [], rows: [] };
+  #letters: Letters = {};
   #initialised = false;
   #formOpen = false;
   #frame?: number;
   #saveTimer?: number;
-  #runTimer?: number;
   #scrollTop = 0;
 
   constructor(private readonly host: Host, private readonly painter: Painter) {
     this.element.append(
-      this.#toolbar.element, this.#exportMenu.element, this.#form.element, this.#notice.element,
+      this.#toolbar.element, this.#presets.element, this.#exportMenu.element, this.#form.element, this.#notice.element,
       this.#strip.element, el("div", "headline", this.#status.element, this.#addRows.element), this.#empty, this.#scroll,
       ...this.#stages.map(({ element }) => element), this.#dock.element,
       el("div", "foot", this.#probe.element, this.#probe.live),
     );
-    document.addEventListener("keydown", (event) => this.#key(event));
+    listenToKeys({
+      tiles: () => this.#layout.tiles,
+      leave: () => this.#leave(),
+      stepImage: (by) => this.#session.images.length > 1 && (this.#strip.step(by), true),
+      flip: (by) => this.#flip(by),
+      pin: ({ view: { ref } }) => ref && this.#changeView(withPinned(this.#state.view, ref)),
+      letter: (name, tile) => this.#letter(name, tile),
+      mark: () => this.#look.probe && this.#marks.addProbe(this.#look.probe),
+    });
     // The theme changes by new classes on the body; pictures are drawn on its background.
     new MutationObserver(() => this.#refresh()).observe(document.body, { attributeFilter: ["class"] });
     this.#refresh();
@@ -145,28 +186,6 @@ export class Panel {
     this.#refresh();
   }
 
-  /** What the parts see; always of now. */
-  #asPage(): Page {
-    const now = { state: () => this.#state, session: () => this.#session, generation: () => this.#generation, scene: () => this.#scene, painter: () => this.painter };
-    return {
-      get state() { return now.state(); },
-      get session() { return now.session(); },
-      get generation() { return now.generation(); },
-      get scene() { return now.scene(); },
-      look: this.#look,
-      get painter() { return now.painter(); },
-      mapOf: (ref) => mapOf(ref, this.#page, this.#maps),
-      refOf: (ref) => refOf(ref, this.#page),
-      labelOf: (ref) => labelOf(ref, this.#page),
-      ask: (name, params) => this.#asks.ask(name, params),
-      changeView: (change) => this.#changeView(change),
-      changeSettings: (settings) => this.#changeSettings(settings),
-      inform: (text) => this.#notice.info(text),
-      complain: (error) => this.#notice.error(error instanceof Error ? error.message : String(error), ""),
-      refresh: () => this.#refresh(),
-    };
-  }
-
   get #generation() {
     return this.#session.of(this.#state.current);
   }
@@ -182,7 +201,7 @@ export class Panel {
     const { current, settings, view } = this.#state;
     const generation = this.#generation;
     const name = this.#session.images[current]?.name ?? "";
-    this.#scene = sceneOf(this.#page, this.#session.thumbnails.get(current));
+    this.#scene = sceneOf(this.#page, this.#session.thumbnails.get(current), this.#letters);
     const tiles = this.#scene.rows.flatMap((row) => row.tiles);
     this.#toolbar.update(view, {
       running: this.#session.running !== undefined,
@@ -191,7 +210,10 @@ export class Panel {
       formOpen: this.#formOpen,
       exportable: tiles.some(({ exportable }) => exportable !== undefined),
       hasImages: this.#session.images.length > 0,
+      drawsLine: this.#look.drawsLine,
+      comparable: comparisonOf(this.#letters, this.#scene) !== undefined,
     });
+    this.#toolbar.variation.update(view, tiles, view.pinned && this.#page.labelOf(view.pinned));
     this.#form.update(settings, this.#session.models, this.#formOpen);
     this.#addRows.update(settings, this.#session.models);
     this.#strip.update(this.#session.images, current, this.#session.thumbnails, (image) => this.#imageStatus(image));
@@ -249,57 +271,47 @@ export class Panel {
   }
 
   #changeSettings(settings: PanelSettings): void {
-    this.#setState({ settings });
+    this.#setState({ settings, view: withoutRows(this.#state.view, settings.rows) });
   }
 
-  #run(): void {
-    const { current, settings } = this.#state;
-    this.#notice.clear();
-    this.host.post({ type: "run", image: current, settings });
-  }
-
-  /** Runs the new row alone when the others show results of these very settings. */
-  #addAndRun(settings: PanelSettings, rowId: string): void {
-    const generation = this.#generation;
-    const upToDate = generation?.status === "finished" && !isOutdated(this.#state.settings, generation.settings);
-    this.#setState({ settings });
-    this.host.post({ type: "run", image: this.#state.current, settings, only: upToDate ? [rowId] : undefined });
-  }
-
-  /** Steps to another image; one that has no results is run once the stepping has come to rest. */
-  #show(image: number): void {
-    if (image === this.#state.current) return;
-    this.#notice.clear();
-    this.#look.probe = undefined;
-    this.#look.viewpoint = wholeImage;
-    this.#setState({ current: image, view: { ...this.#state.view, viewpoint: undefined, shownSteps: undefined } });
-    window.clearTimeout(this.#runTimer);
-    const known = this.#session.of(image);
-    if (known?.failure) this.#notice.error(known.failure.message, known.failure.remedy);
-    if (known === undefined) this.#runTimer = window.setTimeout(() => this.#run(), settleMillis);
-  }
-
-  /** Shows a step of a row; when linked, of every row the step at the nearest noise level. */
   #showStep(rowId: string, step: number | undefined, linked: boolean): void {
-    const chosen: Record<string, number> = { ...this.#state.view.shownSteps };
-    const choose = (row: string, at: number | undefined): void => {
-      if (at === undefined) delete chosen[row];
-      else chosen[row] = at;
-    };
-    const timelines = this.#scene.rows.map(({ timeline }) => timeline);
-    const from = timelines.find((timeline) => timeline.rowId === rowId);
-    choose(rowId, step);
-    if (from && (linked || this.#state.view.linkSteps)) {
-      for (const to of timelines) if (to !== from && to.count > 1) choose(to.rowId, step === undefined ? undefined : nearestStep(from, step, to));
-    }
-    this.#changeView({ shownSteps: chosen });
+    const { view } = this.#state;
+    this.#changeView(withStep(view, this.#scene.rows.map(({ timeline }) => timeline), rowId, step, linked || view.linkSteps === true));
   }
 
   /** Asks for the maps of a step before it is shown. */
   #expectStep(rowId: string, step: number): void {
-    for (const { task } of this.#scene.rows.find((row) => row.rowId === rowId)?.tiles ?? []) {
-      if (task) this.#page.mapOf({ kind: "step", rowId, task, step });
+    for (const { task, column } of this.#scene.rows.find((row) => row.rowId === rowId)?.tiles ?? []) {
+      if (task && column === task) this.#page.mapOf({ kind: "step", rowId, task, step });
     }
+  }
+
+  /** Puts a letter on a tile; with both, the comparison opens. */
+  #letter(name: "a" | "b", { view: { ref } }: Tile): void {
+    if (!ref) return;
+    this.#letters = withLetter(this.#letters, name, ref);
+    const both = this.#letters.a && this.#letters.b;
+    this.#changeView(both ? { stage: comparisonOf(this.#letters, this.#scene) } : {});
+  }
+
+  async #saveSession(): Promise<void> {
+    try {
+      const { file } = await this.#page.ask("saveSession", { state: this.#state });
+      if (file !== undefined) this.#notice.info(`Saved ${file}`);
+    } catch (error) {
+      this.#page.complain(error);
+    }
+  }
+
+  /** Leaves the innermost of what is open. */
+  #leave(): boolean {
+    const { stage, maximised } = this.#state.view;
+    if (this.#look.drawsLine) this.#look.drawLines(false);
+    else if (stage) this.#changeView({ stage: undefined });
+    else if (maximised !== undefined) this.#toggleMaximised(maximised);
+    else if (this.#look.probe) this.#look.release();
+    else return false;
+    return true;
   }
 
   #toggleForm(): void {
@@ -328,20 +340,5 @@ export class Panel {
     if (at < 0) return;
     this.#changeView({ maximised: keys[(at + by + keys.length) % keys.length] });
     requestAnimationFrame(() => this.#layout.tiles.find(({ view }) => view.key === this.#state.view.maximised)?.element.focus());
-  }
-
-  #key(event: KeyboardEvent): void {
-    if (event.defaultPrevented) return;
-    const typing = event.composedPath()[0] instanceof HTMLInputElement;
-    if (event.key === "Escape") {
-      if (this.#state.view.maximised !== undefined) this.#toggleMaximised(this.#state.view.maximised);
-      else if (this.#look.probe) this.#look.release();
-      else return;
-    } else if (event.key === "PageUp" || event.key === "PageDown") {
-      if (this.#session.images.length < 2) return;
-      this.#strip.step(event.key === "PageUp" ? -1 : 1);
-    } else if ((event.key === "[" || event.key === "]") && !typing) this.#flip(event.key === "[" ? -1 : 1);
-    else return;
-    event.preventDefault();
   }
 }

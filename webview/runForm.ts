@@ -1,10 +1,10 @@
 import type { Task } from "../src/core/semantics";
-import type { NoiseChoice, TimestepSpacing } from "../src/core/settings";
+import { deviceChoices, type DeviceChoice, type NoiseChoice, type TimestepSpacing } from "../src/core/settings";
 import type { ModelChoice, PanelSettings, RowSettings } from "../src/protocol/panel";
 import { addRowButtons, type AddAndRun } from "./addRows";
-import { dropdown, iconButton, numberField, textField } from "./controls";
+import { dropdown, iconButton, numberField, optionalNumberField, textField } from "./controls";
 import { attributes, el } from "./dom";
-import { rowKinds, withChangedRow, type RowKind } from "./state";
+import { rowKinds, withChangedRow, withDuplicate, type RowKind } from "./state";
 
 export interface RunFormActions {
   /** The settings were edited; nothing runs yet. */
@@ -22,6 +22,8 @@ export class RunForm {
   readonly element = attributes(el("form", "run-form"), { id: "run-form", "aria-label": "Settings of the runs" });
   #settings?: PanelSettings;
   #models: readonly ModelChoice[] = [];
+  /** Rows whose further settings are shown. */
+  readonly #unfolded = new Set<string>();
 
   constructor(private readonly actions: RunFormActions) {
     this.element.addEventListener("submit", (event) => event.preventDefault());
@@ -45,7 +47,7 @@ export class RunForm {
   #build(settings: PanelSettings): void {
     const table = attributes(el("div", "run-rows"), { role: "table", "aria-label": "Rows" });
     table.append(attributes(el("div", "run-row run-row-head", ...columns.map((name) => attributes(el("span", "", name), { role: "columnheader" }))), { role: "row" }));
-    for (const row of settings.rows) table.append(this.#row(row, settings));
+    for (const row of settings.rows) table.append(...this.#row(row, settings));
     const buttons = addRowButtons(Object.keys(rowKinds) as RowKind[], settings, this.#models, () => this.#settings ?? settings, this.actions.addAndRun);
     const add = el("div", "run-add", ...buttons);
     const common = el(
@@ -62,8 +64,9 @@ export class RunForm {
     if (this.#settings) this.actions.change({ ...this.#settings, ...change });
   }
 
-  #row(row: RowSettings, settings: PanelSettings): HTMLElement {
+  #row(row: RowSettings, settings: PanelSettings): HTMLElement[] {
     const { rowId } = row;
+    const more = this.#overrides(row, settings);
     const cells = [
       textField("Name", row.label, (label) => this.#change(rowId, { label })).element,
       this.#model(row, "depth"),
@@ -72,10 +75,52 @@ export class RunForm {
       dropdown("Timestep spacing", [["trailing", "trailing"], ["leading", "leading"], ["linspace", "linspace"]], row.spacing, (spacing) => this.#change(rowId, { spacing: spacing as TimestepSpacing })).element,
       numberField("Ensemble members", row.ensembleSize, { min: 1, max: 100, integer: true }, (ensembleSize) => this.#change(rowId, { ensembleSize })).element,
       this.#noise(row),
-      this.#remove(row, settings),
+      el("span", "run-actions", this.#unfold(row, more), this.#duplicate(row, settings), this.#remove(row, settings)),
     ];
     const cellElements = cells.map((cell, i) => attributes(el("span", "run-cell", cell), { role: "cell", "data-column": columns[i] }));
-    return attributes(el("div", "run-row", ...cellElements), { role: "row", "data-row": rowId });
+    return [attributes(el("div", "run-row", ...cellElements), { role: "row", "data-row": rowId }), more];
+  }
+
+  /** Seed, resolution and device of this row alone; folded away while it has none of its own. */
+  #overrides(row: RowSettings, settings: PanelSettings): HTMLElement {
+    const { rowId } = row;
+    const devices = [["", "as in the settings"], ...deviceChoices.map((name) => [name, name] as const)] as const;
+    const element = el(
+      "div",
+      "run-more",
+      labelled("Seed", optionalNumberField(`Seed of ${row.label} alone`, row.seed, `${settings.seed}`, { min: 0, max: 0xffffffff, integer: true }, (seed) => this.#change(rowId, { seed })).element),
+      labelled("Resolution", optionalNumberField(`Resolution of ${row.label} alone`, row.processingResolution, `${settings.processingResolution}`, { min: 0, max: 8192, integer: true }, (processingResolution) => this.#change(rowId, { processingResolution })).element),
+      labelled("Device", dropdown(`Device of ${row.label} alone`, devices, row.device ?? "", (device) => this.#change(rowId, { device: device === "" ? undefined : (device as DeviceChoice) })).element),
+      el("span", "hint", "of this row alone; empty as for all"),
+    );
+    element.hidden = !this.#unfolded.has(rowId) && row.seed === undefined && row.processingResolution === undefined && row.device === undefined;
+    return attributes(element, { role: "row", "data-more": rowId });
+  }
+
+  #unfold(row: RowSettings, more: HTMLElement): HTMLElement {
+    const label = `More of ${row.label}`;
+    const toggle = iconButton(label, "more", () => {
+      more.hidden = !more.hidden;
+      if (more.hidden) this.#unfolded.delete(row.rowId);
+      else this.#unfolded.add(row.rowId);
+      show();
+    });
+    const show = (): void => {
+      toggle.set(label, more.hidden ? "more" : "less");
+      attributes(toggle.element, { "aria-expanded": String(!more.hidden) });
+    };
+    show();
+    return toggle.element;
+  }
+
+  #duplicate(row: RowSettings, settings: PanelSettings): HTMLElement {
+    return iconButton(`Duplicate ${row.label}`, "duplicate", () => this.#rebuild(withDuplicate(this.#settings ?? settings, row.rowId))).element;
+  }
+
+  /** The form is built anew with other rows even though one of its buttons has the focus. */
+  #rebuild(settings: PanelSettings): void {
+    this.#settings = undefined;
+    this.actions.change(settings);
   }
 
   #model(row: RowSettings, task: Task): HTMLElement {
@@ -101,9 +146,7 @@ export class RunForm {
   #remove(row: RowSettings, settings: PanelSettings): HTMLElement {
     const remove = iconButton(`Remove ${row.label}`, "remove", () => {
       const now = this.#settings ?? settings;
-      // The form is built anew without the row even though its button has the focus.
-      this.#settings = undefined;
-      this.actions.change({ ...now, rows: now.rows.filter(({ rowId }) => rowId !== row.rowId) });
+      this.#rebuild({ ...now, rows: now.rows.filter(({ rowId }) => rowId !== row.rowId) });
     });
     remove.enable(settings.rows.length > 1);
     return remove.element;

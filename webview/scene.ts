@@ -5,6 +5,7 @@ import type { PanelState, RowSettings, ShownRef, Thumbnail, ViewState } from "..
 import { lutOf } from "./colormaps";
 import type { Picture } from "./gl/painter";
 import { durationText, percentile, rangeOf, shortText } from "./measures";
+import { lettersOf, type Letters } from "./letters";
 import { isSameRef, shownRun as runOnShow, semanticsOf } from "./maps";
 import type { Page } from "./page";
 import { chosenStep, stepRef, timelineOf, type TimelineView } from "./stops";
@@ -49,6 +50,8 @@ export interface TileView {
   readonly ref?: ShownRef;
   /** Everything else shows its difference to it. */
   readonly pinned?: boolean;
+  /** "A" and "B" while it is chosen for the comparison. */
+  readonly letters?: readonly string[];
   /** How ExportRequest names what is shown; absent while there is no result. */
   readonly exportable?: { readonly generation: number; readonly quantity: "map" | "std" | "stdOverMembers" };
 }
@@ -77,7 +80,7 @@ export interface Scene {
 const taskTitle: Record<Task, string> = { depth: "Depth", normals: "Normals" };
 
 /** What all tiles show, from the saved state and from what has arrived. */
-export function sceneOf(page: Page, thumbnail: Thumbnail | undefined): Scene {
+export function sceneOf(page: Page, thumbnail: Thumbnail | undefined, letters: Letters): Scene {
   const { state, generation } = page;
   const rows = shownRows(state, generation);
   const has = (task: Task): boolean => rows.some(({ models }) => models[task] !== undefined);
@@ -86,7 +89,7 @@ export function sceneOf(page: Page, thumbnail: Thumbnail | undefined): Scene {
   if (state.view.showStd) columns.push("variation");
   const photo = generation?.photo;
   const size = photo ?? thumbnail;
-  const context: Context = { page, view: state.view, generation, rows, preview: thumbnail?.source };
+  const context: Context = { page, view: state.view, generation, rows, letters, preview: thumbnail?.source };
   return {
     columns,
     rows: rows.map((row) => rowView(row, columns, context)),
@@ -109,6 +112,7 @@ export interface Context {
   readonly view: ViewState;
   readonly generation?: Generation;
   readonly rows: readonly RowSettings[];
+  readonly letters: Letters;
   readonly preview?: string;
 }
 
@@ -192,7 +196,8 @@ function mapTile(row: RowSettings, task: Task, context: Context): TileView {
   const busy = isBusy(row, task, context);
   const exportable = run?.result && { generation: run.generation, quantity: "map" as const };
   const pinned = isSameRef(ref, context.view.pinned);
-  const base = { ...tile, stale, busy, ref, pinned, exportable, stepFraction: fractionOf(run, busy), badge: badgeOf(run, step, stale), waiting: waitingText(row, task, context), map };
+  const letters = lettersOf(ref, context.letters);
+  const base = { ...tile, stale, busy, ref, pinned, letters, exportable, stepFraction: fractionOf(run, busy), badge: badgeOf(run, step, stale), waiting: waitingText(row, task, context), map };
   // Until the map of a step is here, its thumbnail stands for it; the probe does not read from it.
   const drawn = map ?? step?.thumbnail;
   return { ...base, ...(task === "depth" ? depthLook(drawn, run, context) : normalsLook(drawn, run, context)) };

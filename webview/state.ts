@@ -1,3 +1,4 @@
+import { rowsOfPreset, type Preset } from "../src/core/presets";
 import type { Task } from "../src/core/semantics";
 import type { ModelChoice, PanelSettings, RowSettings } from "../src/protocol/panel";
 
@@ -42,12 +43,40 @@ export function withChangedRow(settings: PanelSettings, rowId: string, change: P
   return { ...settings, rows: settings.rows.map((row) => (row.rowId === rowId ? { ...row, ...change } : row)) };
 }
 
+/** The settings with a copy of a row below it, under a name of its own. */
+export function withDuplicate(settings: PanelSettings, rowId: string): PanelSettings {
+  const rows = settings.rows.flatMap((row) => (row.rowId === rowId ? [row, { ...row, rowId: freeId(settings, rowId), label: freeLabel(settings, row.label) }] : [row]));
+  return { ...settings, rows };
+}
+
+function freeId({ rows }: PanelSettings, rowId: string): string {
+  const stem = rowId.replace(/-\d+$/, "");
+  let number = 2;
+  while (rows.some((row) => row.rowId === `${stem}-${number}`)) number++;
+  return `${stem}-${number}`;
+}
+
+function freeLabel({ rows }: PanelSettings, label: string): string {
+  const stem = label.replace(/ \(\d+\)$/, "");
+  let number = 2;
+  while (rows.some((row) => row.label === `${stem} (${number})`)) number++;
+  return `${stem} (${number})`;
+}
+
+/** The settings with the rows of a preset at the end or in place of all others, and which they are; none where there is no model. */
+export function withPreset(settings: PanelSettings, preset: Preset, models: readonly ModelChoice[], replace: boolean): { settings: PanelSettings; rowIds: readonly string[] } {
+  // The models of the rows that are replaced are still the ones that are meant.
+  const added: readonly RowSettings[] = rowsOfPreset(preset, models, settings);
+  const rows = added.length > 0 && replace ? added : [...settings.rows, ...added];
+  return { settings: { ...settings, rows }, rowIds: added.map(({ rowId }) => rowId) };
+}
+
 /** Whether running `wanted` would give other numbers than `ran` did; labels and removed rows do not. */
 export function isOutdated(wanted: PanelSettings, ran: PanelSettings): boolean {
-  const numbers = ({ models, steps, spacing, ensembleSize, noise }: RowSettings): string => JSON.stringify([models.depth, models.normals, steps, spacing, ensembleSize, noise]);
-  if (wanted.seed !== ran.seed || wanted.processingResolution !== ran.processingResolution) return true;
+  const numbers = ({ models, steps, spacing, ensembleSize, noise, seed, processingResolution, device }: RowSettings, all: PanelSettings): string =>
+    JSON.stringify([models.depth, models.normals, steps, spacing, ensembleSize, noise, seed ?? all.seed, processingResolution ?? all.processingResolution, device]);
   return wanted.rows.some((row) => {
     const before = ran.rows.find(({ rowId }) => rowId === row.rowId);
-    return !before || numbers(row) !== numbers(before);
+    return !before || numbers(row, wanted) !== numbers(before, ran);
   });
 }

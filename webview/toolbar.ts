@@ -76,14 +76,9 @@ export class Toolbar {
     this.element.append(
       group("main", this.#run.element, this.#settings.element, presets.element, this.#export.element),
       group("views", this.#compare.element, this.#plots.element, this.#line.element, this.#save.element),
-      group(
-        "look",
-        this.#colormap.element,
-        field("Range", this.#low.element, el("span", "", "–"), this.#high.element, el("span", "", "%")),
-        this.variation.element,
-        this.#frame.element,
-        el("span", "look-end", field("Exposure", this.#exposure, this.#exposureText), reset.element),
-      ),
+      group("look", this.#colormap.element, field("Range", this.#low.element, el("span", "", "–"), this.#high.element, el("span", "", "%"))),
+      group("variation", this.variation.element),
+      group("end", this.#frame.element, field("Exposure", this.#exposure, this.#exposureText), reset.element),
     );
   }
 
