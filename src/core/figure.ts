@@ -45,6 +45,8 @@ const rowGap = 16;
 const barHeight = 7;
 const widestTile = 264;
 const narrowestTile = 96;
+/** Portraits are made narrower, so that a page has room for more than two of them. */
+const tallestImage = 210;
 
 const size = { title: 14, row: 11.5, text: 9.5, small: 8 } as const;
 const ink = "#111111";
@@ -62,7 +64,8 @@ const ascent = 0.95;
 export function figureSvg({ title, rows, footer }: Figure): string {
   const columns = Math.max(0, ...rows.map(({ tiles }) => tiles.length));
   if (columns === 0) throw unexpected("bad-argument", "the tiles of a figure", "at least one", 0);
-  const tileWidth = Math.min(widestTile, Math.max(narrowestTile, (pageWidth - 2 * margin - (columns - 1) * gap) / columns));
+  const aspect = Math.max(0, ...rows.flatMap(({ tiles }) => tiles.map((tile) => (tile ? tile.image.width / tile.image.height : 0))));
+  const tileWidth = Math.max(narrowestTile, Math.min(widestTile, tallestImage * aspect, (pageWidth - 2 * margin - (columns - 1) * gap) / columns));
   const inner = columns * tileWidth + (columns - 1) * gap;
   const sheet = new Sheet(inner + 2 * margin);
   if (title) sheet.skip(sheet.text(title, margin, 0, inner, size.title, ink) + 6);
@@ -127,6 +130,8 @@ function drawBar(sheet: Sheet, { colours, range: [low, high], label }: FigureBar
 class Sheet {
   readonly #parts: string[] = [];
   readonly #gradients = new Map<string, string>();
+  /** By URL, where they were drawn first. */
+  readonly #images = new Map<string, { readonly id: string; readonly x: number; readonly y: number }>();
   #top = margin;
 
   constructor(private readonly width: number) {}
@@ -154,8 +159,15 @@ class Sheet {
   image(url: string, x: number, y: number, width: number, height: number): void {
     if (!/^data:image\/(png|jpeg|webp);base64,[A-Za-z0-9+/]+=*$/.test(url)) throw unexpected("bad-argument", "an image of a figure", "a base64 data URL of a PNG, JPEG or WebP", url);
     if (!(width > 0 && height > 0 && Number.isFinite(height))) throw unexpected("bad-argument", "the size of an image of a figure", "at least 1 x 1", `${width} x ${height}`);
-    // The old name of the attribute is the one that every program knows.
-    this.#parts.push(`<image x="${n(x)}" y="${this.#y(y)}" width="${n(width)}" height="${n(height)}" preserveAspectRatio="none" xlink:href="${url}"/>`);
+    const drawn = this.#images.get(url);
+    const place = { x, y: this.#top + y };
+    // xlink:href is the old name of the attribute, which every program knows. A picture that comes again is not repeated.
+    if (drawn) this.#parts.push(`<use x="${n(place.x - drawn.x)}" y="${n(place.y - drawn.y)}" xlink:href="#${drawn.id}"/>`);
+    else {
+      const id = `image${this.#images.size}`;
+      this.#images.set(url, { ...place, id });
+      this.#parts.push(`<image id="${id}" x="${n(place.x)}" y="${n(place.y)}" width="${n(width)}" height="${n(height)}" preserveAspectRatio="none" xlink:href="${url}"/>`);
+    }
   }
 
   gradient(colours: Uint8Array, x: number, y: number, width: number, height: number): void {

@@ -9,6 +9,8 @@ import { textWidth, tickText, ticksOf, wrapText } from "../../src/core/figureTex
 const url = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==";
 const image = { url, width: 4, height: 3 };
 const bar = { colours: colormapTable("Spectral"), range: [0.0213, 0.871] as const, label: "depth, relative (larger = farther)" };
+/** Data URLs that differ, as pictures do. */
+const pictureOf = (seed: number): typeof image => ({ ...image, url: `data:image/png;base64,${Buffer.from(`picture ${seed}`).toString("base64")}` });
 const tile = (heading: string, rest: Partial<FigureTile> = {}): FigureTile => ({ heading, image, ...rest });
 
 const sample: Figure = {
@@ -35,8 +37,14 @@ function boxesOf(document: Document): Box[] {
     const width = textWidth(text, fontSize);
     return { x: number(element, "x") - (element.getAttribute("text-anchor") === "middle" ? width / 2 : 0), y: number(element, "y") - 0.95 * fontSize, width, height: 1.2 * fontSize, what: text };
   });
-  const areas = [...document.querySelectorAll("image"), ...document.querySelectorAll("rect[fill^=url]")].map((element): Box => ({ x: number(element, "x"), y: number(element, "y"), width: number(element, "width"), height: number(element, "height"), what: element.tagName }));
-  return [...texts, ...areas];
+  const images = [...document.querySelectorAll("image")];
+  const uses = [...document.querySelectorAll("use")].map((element): Box => {
+    const image = images.find(({ id }) => `#${id}` === element.getAttribute("xlink:href"));
+    assert.ok(image, "a use of nothing");
+    return { x: number(image, "x") + number(element, "x"), y: number(image, "y") + number(element, "y"), width: number(image, "width"), height: number(image, "height"), what: "use" };
+  });
+  const areas = [...images, ...document.querySelectorAll("rect[fill^=url]")].map((element): Box => ({ x: number(element, "x"), y: number(element, "y"), width: number(element, "width"), height: number(element, "height"), what: element.tagName }));
+  return [...texts, ...areas, ...uses];
 }
 
 function assertNothingMeets(svg: string): void {
@@ -61,7 +69,7 @@ describe("core/figure", () => {
       if (text) assert.ok(words.includes(text), `"${text}" is not in the figure`);
     }
     assert.ok(words.includes(sample.footer?.trim() ?? ""));
-    assert.equal(document.querySelectorAll("image").length, 5);
+    assert.deepEqual(["image", "use"].map((name) => document.querySelectorAll(name).length), [1, 4], "a picture that comes again is not repeated");
     assert.equal(document.querySelectorAll("linearGradient").length, 1, "equal bars share their colours");
     assert.equal(document.querySelectorAll("*[style]").length + document.querySelectorAll("script").length, 0);
   });
@@ -75,11 +83,19 @@ describe("core/figure", () => {
   });
 
   it("gives all tiles one width, keeps the images' shapes, and fits the width of a page's text", () => {
-    const document = parse(figureSvg(sample));
+    const tiles = [1, 2, 3].map((seed) => tile("x", { image: pictureOf(seed) }));
+    const document = parse(figureSvg({ ...sample, rows: [{ label: "", tiles }] }));
     const images = [...document.querySelectorAll("image")];
+    assert.equal(images.length, 3);
     assert.equal(new Set(images.map((element) => element.getAttribute("width"))).size, 1);
     for (const element of images) assert.ok(Math.abs(Number(element.getAttribute("width")) / Number(element.getAttribute("height")) - 4 / 3) < 1e-3);
     assert.ok(Number(document.documentElement.getAttribute("width")) <= 720);
+  });
+
+  it("makes portraits narrower, so that a page has room for them", () => {
+    const portrait = { ...pictureOf(1), width: 30, height: 60 };
+    const [shown] = parse(figureSvg({ rows: [{ label: "", tiles: [tile("x", { image: portrait }), tile("y")].slice(0, 1) }] })).querySelectorAll("image");
+    assert.deepEqual(["width", "height"].map((name) => Number(shown.getAttribute(name))), [105, 210]);
   });
 
   it("spreads the colours of the table over the bar", () => {

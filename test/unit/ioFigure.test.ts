@@ -52,7 +52,7 @@ describe("io/figureFile", () => {
     const [, width, height] = /width="([\d.]+)" height="([\d.]+)" viewBox/.exec(svg) ?? [];
     const pixels = await pixelsOf(await renderSvg(svg));
     assert.deepEqual([pixels.width, pixels.height], [Math.round(2 * Number(width)), Math.round(2 * Number(height))]);
-    const [, x, y, w, h] = (/<image x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"/.exec(svg) ?? []).map(Number);
+    const [, x, y, w, h] = (/<image id="image0" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"/.exec(svg) ?? []).map(Number);
     assert.deepEqual(pixels.at(Math.round(2 * x + w), Math.round(2 * y + h)), [200, 0, 0]);
     const [, barX, barY, barWidth] = (/<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" [^>]*url/.exec(svg) ?? []).map(Number);
     const table = colormapTable("Spectral");
