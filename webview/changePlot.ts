@@ -127,7 +127,7 @@ export class ChangePlot implements PlotTab {
 
 function quantitiesOf(page: Page, task: Task, runs: readonly PlottedRun[]): readonly Quantity[] {
   const { pinned, truth } = page.state.view;
-  const unit = task === "normals" ? "mean angle, degrees" : `mean |difference|, ${depthUnitOf(runs)}`;
+  const unit = task === "normals" ? "mean angle, degrees" : `mean |Δ|, ${depthUnitOf(runs)}`;
   const fitted = task === "depth" ? ", after scale and shift" : "";
   const quantities: Quantity[] = [
     { name: "changeToPrevious", title: `Change to the step before${fitted}`, unit, factor: 1 },

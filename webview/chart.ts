@@ -179,8 +179,8 @@ export class Chart {
 
 function drawn(view: ChartView, width: number, height: number): Drawn {
   const { x, y, lines, gaps = [] } = view;
-  const marks: Markish[] = [gridY({ ticks: y.ticks ? [...y.ticks] : tickCount(height), className: "chart-grid" }), ...gaps.flatMap(gapMarks), ...lines.flatMap(lineMarks)];
-  const axes = [axis(axisX, x, Math.floor(width / 70)), axis(axisY, y, tickCount(height))];
+  const marks: Markish[] = [gridY({ ticks: y.ticks ? thinned(y.ticks, tickCount(height) + 1) : tickCount(height), className: "chart-grid" }), ...gaps.flatMap(gapMarks), ...lines.flatMap(lineMarks)];
+  const axes = [axis(axisX, x, Math.max(2, Math.floor((width - margins.marginLeft) / 60))), axis(axisY, y, tickCount(height) + (y.ticks ? 1 : 0))];
   const picture = plot({ width, height, ...margins, className: "chart-plot", x: { type: "linear", domain: x.domain }, y: { type: "linear", domain: y.domain, nice: y.domain === undefined }, marks: [...axes, ...marks] });
   const [across, up] = [scaleOf(picture, "x"), scaleOf(picture, "y")];
   // Its own style sheet would be refused by the page's policy; chart.css says the same.
@@ -191,7 +191,13 @@ function drawn(view: ChartView, width: number, height: number): Drawn {
 }
 
 function axis(mark: typeof axisX, { label, ticks, format }: ChartAxis, count: number): Markish {
-  return mark({ label, labelArrow: "none", ticks: ticks ? [...ticks] : count, tickFormat: format, tickSize: 4, className: "chart-axis", ...(mark === axisX ? { labelAnchor: "center" } : { labelAnchor: "center", labelOffset: 46 }) });
+  return mark({ label, labelArrow: "none", ticks: ticks ? thinned(ticks, count) : count, tickFormat: format, tickSize: 4, className: "chart-axis", ...(mark === axisX ? { labelAnchor: "center" } : { labelAnchor: "center", labelOffset: 46 }) });
+}
+
+/** Every so many of them, the first among them, so that at most `count` stay. */
+function thinned(ticks: readonly number[], count: number): number[] {
+  const every = Math.ceil((ticks.length - 1) / Math.max(1, count - 1)) || 1;
+  return ticks.filter((_, i) => i % every === 0);
 }
 
 function tickCount(height: number): number {

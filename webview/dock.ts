@@ -16,8 +16,8 @@ import "./dock.css";
 const titles: Readonly<Record<DockTab, string>> = { noise: "Noise", change: "Change", probes: "Probes", profile: "Profile" };
 const tabNames = Object.keys(titles) as DockTab[];
 
-/** Heights in pixels; the style sheet keeps the dock below a part of the panel. */
-const heights = { least: 140, usual: 260, most: 640, keyStep: 20 };
+/** Heights in pixels; the style sheet has the usual one, and keeps the dock below a part of the panel. */
+const heights = { least: 140, most: 640, keyStep: 20 };
 
 /** Plots under the tiles, a tab each. Nothing of it runs while it is closed. */
 export class Dock implements Part {
@@ -46,7 +46,6 @@ export class Dock implements Part {
     attributes(csv, { title: "Save what is plotted as CSV" });
     const end = el("div", "dock-end", this.#controls, csv, close);
     this.element.append(this.#grip, el("div", "dock-bar", list, this.#legend.element, end), this.#body);
-    this.#setHeight(heights.usual);
     this.#listenToGrip();
     this.element.hidden = true;
   }
@@ -67,6 +66,7 @@ export class Dock implements Part {
     setText(this.#hint, hint ?? "");
     this.#hint.hidden = hint === undefined;
     plot.element.hidden = hint !== undefined;
+    attributes(this.#grip, { "aria-valuenow": String(this.element.offsetHeight) });
     this.#legend.update(hint === undefined ? plot.legend().map(({ slot, label }) => ({ slot, label })) : [], hint === undefined ? plot.sorts : undefined);
   }
 
@@ -97,7 +97,6 @@ export class Dock implements Part {
   #setHeight(height: number): void {
     const within = Math.round(Math.min(heights.most, Math.max(heights.least, height)));
     this.element.style.setProperty("--dock-height", `${within}px`);
-    attributes(this.#grip, { "aria-valuenow": String(within) });
   }
 
   #listenToGrip(): void {
@@ -109,7 +108,7 @@ export class Dock implements Part {
     });
     grip.addEventListener("pointermove", (event) => grabbed && this.#setHeight(grabbed.height + grabbed.y - event.clientY));
     for (const end of ["pointerup", "pointercancel"] as const) grip.addEventListener(end, () => (grabbed = undefined));
-    grip.addEventListener("dblclick", () => this.#setHeight(heights.usual));
+    grip.addEventListener("dblclick", () => this.element.style.removeProperty("--dock-height"));
     grip.addEventListener("keydown", (event) => {
       const by = { ArrowUp: heights.keyStep, ArrowDown: -heights.keyStep }[event.key];
       if (by === undefined) return;

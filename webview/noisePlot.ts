@@ -106,7 +106,7 @@ function singlesView(runs: readonly PlottedRun[]): ChartView {
 }
 
 function gapLabel({ low, high }: ChartGap["between"][number]): string | undefined {
-  return high - low > 0.02 ? `gap ${(high - low).toFixed(2)}` : undefined;
+  return high - low > 0.01 ? `gap ${(high - low).toFixed(2)}` : undefined;
 }
 
 function multisView(runs: readonly PlottedRun[], axis: StepAxis): ChartView {

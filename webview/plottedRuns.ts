@@ -66,7 +66,7 @@ export function stepAxis(runs: readonly PlottedRun[]): StepAxis {
   const most = Math.max(2, ...lengths);
   if (lengths.size <= 1) {
     const ticks = most <= 12 ? Array.from({ length: most }, (_, i) => i + 1) : undefined;
-    return { label: "Step", domain: [1, most], ticks, at: (step) => step + 1 };
+    return { label: "Step", domain: [1, most], ticks, format: String, at: (step) => step + 1 };
   }
   const format = (part: number): string => (part === 0 ? "first step" : part === 1 ? "last step" : `${Math.round(100 * part)} %`);
   return { label: "Part of the run", domain: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1], format, at: (step, steps) => (steps > 1 ? step / (steps - 1) : 0) };

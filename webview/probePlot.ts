@@ -29,6 +29,8 @@ interface Track {
   readonly run: PlottedRun;
   readonly values: readonly number[];
   readonly shown: number;
+  /** What the numbers are made from. */
+  readonly series: Series;
 }
 
 /** The values at each pinned probe over the steps of every run. */
@@ -94,8 +96,8 @@ export class ProbePlot implements PlotTab {
       const card = this.#cards.get(key) ?? new ProbeCard((picked) => showPicked(this.#page, this.#runs, picked), () => this.#remove(key));
       this.#cards.set(key, card);
       const size = page.generation?.photo;
-      const place = size ? `x ${Math.floor(point.u * size.width)}, y ${Math.floor(point.v * size.height)}` : "";
-      card.update(`${number + 1}: ${place}`, task === "depth" ? `Depth, ${this.#unit}` : `Normals, ${this.#unit}`, tracks);
+      const place = size ? `${Math.floor(point.u * size.width)}, ${Math.floor(point.v * size.height)}` : "";
+      card.update(`${number + 1} · ${place}`, task === "depth" ? `Depth (${this.#unit})` : `Normals (${this.#unit})`, tracks);
       return card.element;
     });
     setChildren(this.element, [...cards, this.#note]);
@@ -124,7 +126,7 @@ export class ProbePlot implements PlotTab {
     if (!series?.length) return undefined;
     const numbers = this.#numbersOf(page, run, series);
     const values = run.steps > 1 ? numbers.slice(0, -1) : numbers;
-    return { run, values, shown: run.shown === undefined ? numbers[numbers.length - 1] : numbers[run.shown] };
+    return { run, series, values, shown: run.shown === undefined ? numbers[numbers.length - 1] : numbers[run.shown] };
   }
 
   #numbersOf(page: Page, { task, run }: PlottedRun, series: Series): readonly number[] {
@@ -169,7 +171,7 @@ class ProbeCard {
     setText(this.#title, title);
     const runs = tracks.map(({ run }) => run);
     const axis = stepAxis(runs.filter(({ steps }) => steps > 1));
-    const inputs = tracks.flatMap(({ run, values }) => [run.label, run.slot, run.steps, values.join()]);
+    const inputs = tracks.flatMap(({ run, series }) => [run.label, run.slot, run.steps, series]);
     this.#chart.update([...inputs, unit], () => viewOf(title, unit, tracks));
     this.#chart.rule(shownRules(runs, axis));
     while (this.#values.childElementCount > tracks.length) this.#values.lastElementChild?.remove();
@@ -178,7 +180,7 @@ class ProbeCard {
 }
 
 function showValue(list: Element, at: number, { slot, label, shown: step, steps }: PlottedRun, value: number): void {
-  const item = list.children[at] ?? list.appendChild(el("li", "", el("span", "probe-run"), el("span", "number")));
+  const item = list.children[at] ?? list.appendChild(el("li", "", el("span", "visually-hidden"), el("span", "number")));
   if (item.className !== runClass(slot) || item.querySelector("svg") === null) {
     item.className = runClass(slot);
     item.querySelector("svg")?.remove();

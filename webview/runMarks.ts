@@ -50,7 +50,7 @@ export class ChartLegend {
     this.#shown = wanted;
     const runs = entries.map(({ slot, label }) => el("li", runClass(slot), swatch(slot), el("span", "chart-legend-label", label)));
     const kinds = (sorts ?? []).map((text, i) => el("li", "chart-legend-sort", swatch(0, i === 1), el("span", "chart-legend-label", text)));
-    this.element.replaceChildren(...runs, ...kinds);
+    this.element.replaceChildren(...kinds, ...runs);
   }
 }
 

@@ -12,14 +12,20 @@ export interface NoiseRun {
 
 /** Gaps of noise levels (0..1) that are rounding of the schedule, and those that a network does not notice. */
 const exact = 0.005;
-const slight = 0.02;
+const slight = 0.01;
+
+/** Runs whose gap has a sentence of its own. */
+const mostTold = 3;
 
 /** What the noise levels of the runs on show mean, in sentences, the worst first; empty without runs. */
 export function noiseStory(runs: readonly NoiseRun[]): readonly string[] {
   const planned = runs.filter(({ plan }) => plan.length > 0);
   const worst = (run: NoiseRun): number => Math.max(...run.plan.map(gapOf));
   const [fitting, gaping] = [planned.filter((run) => worst(run) <= slight), planned.filter((run) => worst(run) > slight)];
-  const sentences = [...gaping].sort((a, b) => Number(isMeant(a)) - Number(isMeant(b)) || worst(b) - worst(a)).map(gapSentence);
+  const flawed = gaping.filter((run) => !isMeant(run)).sort((a, b) => worst(b) - worst(a));
+  const sentences = flawed.slice(0, mostTold).map(gapSentence);
+  if (flawed.length > mostTold) sentences.push(`${listed(flawed.slice(mostTold).map(({ label }) => label))}: less so.`);
+  sentences.push(...gaping.filter(isMeant).map(gapSentence));
   if (fitting.length === 0) return sentences;
   const close = fitting.every((run) => worst(run) <= exact) ? "" : ` to within ${Math.max(...fitting.map(worst)).toFixed(3)}`;
   const whose = gaping.length === 0 ? "Told" : `${listed(fitting.map(({ label }) => label))}: told`;

@@ -27,7 +27,7 @@ describe("what the noise levels mean, in words", () => {
 
   it("is content when told and real noise agree, to the number that they do", () => {
     assert.deepEqual(noiseStory([trailing]), ["Told and real noise agree at every step."]);
-    assert.deepEqual(noiseStory([run("Ten", [step(901, 0.989, 1)])]), ["Told and real noise agree at every step to within 0.011."]);
+    assert.deepEqual(noiseStory([run("Ten", [step(901, 0.993, 1)])]), ["Told and real noise agree at every step to within 0.007."]);
   });
 
   it("tells starting from zeros that was trained from starting from zeros that was not", () => {
@@ -46,6 +46,14 @@ describe("what the noise levels mean, in words", () => {
     const sentences = noiseStory([trailing, meant, mild, leading, run("Ten", [step(999, 0.998, 1), step(899, 0.98, 0.98)])]);
     assert.deepEqual(sentences.map((sentence) => sentence.split(":")[0]), ["Leading, 1 step", "Mild", "E2E", "Trailing and Ten"]);
     assert.equal(sentences[3], "Trailing and Ten: told and real noise agree at every step.");
+  });
+
+  it("names those alone whose gap is smaller than of three others", () => {
+    const gaps = [0.2, 0.9, 0.4, 0.6, 0.3].map((gap) => run(`Gap ${gap}`, [step(500, 1 - gap, 1)]));
+    const sentences = noiseStory(gaps);
+    assert.deepEqual(sentences.slice(0, 3).map((sentence) => sentence.split(":")[0]), ["Gap 0.9", "Gap 0.6", "Gap 0.4"]);
+    assert.equal(sentences[3], "Gap 0.3 and Gap 0.2: less so.");
+    assert.equal(sentences.length, 4);
   });
 
   it("has nothing to say before a schedule is known", () => {

@@ -91,12 +91,13 @@ describe("the dock of plots", () => {
     stage = await Stage.open(theatre, { width: 1280, height: 720 });
     await stage.send(...ranWith(open("noise")));
     const height = async (selector: string): Promise<number> => (await stage.page.locator(selector).boundingBox())?.height ?? 0;
-    assert.equal(await height(".dock"), 260);
+    const usual = await height(".dock");
+    assert.ok(usual >= 230 && usual <= 260, `${usual} pixels`);
     assert.ok((await height(".scroll")) >= 250, `${await height(".scroll")} pixels for tiles`);
     await stage.page.locator(".dock-grip").focus();
     await stage.page.keyboard.press("ArrowUp");
     await stage.settle();
-    assert.equal(await height(".dock"), 280);
+    assert.equal(await height(".dock"), Math.round(usual + 20));
     const grip = await stage.page.locator(".dock-grip").boundingBox();
     assert.ok(grip);
     await stage.page.mouse.move(grip.x + 300, grip.y + 4);
@@ -104,8 +105,8 @@ describe("the dock of plots", () => {
     await stage.page.mouse.move(grip.x + 300, grip.y + 64);
     await stage.page.mouse.up();
     await stage.settle();
-    assert.equal(await height(".dock"), 220);
-    assert.ok((await height(".noise-singles svg")) < 220, "charts follow");
+    assert.ok(Math.abs((await height(".dock")) - (usual - 40)) <= 1);
+    assert.ok((await height(".noise-singles svg")) < usual - 40, "charts follow");
   });
 
   it("switches tabs by key and follows the theme", async () => {
@@ -117,7 +118,7 @@ describe("the dock of plots", () => {
     assert.equal(await stage.page.locator('.dock-tab[aria-selected="true"]').textContent(), "Change");
     await stage.page.keyboard.press("ArrowLeft");
     await stage.settle();
-    const colour = async (): Promise<string> => stage.page.locator(".dock .chart-line").first().evaluate((line) => getComputedStyle(line).stroke);
+    const colour = async (): Promise<string> => stage.page.locator(".dock .chart .chart-line").first().evaluate((line) => getComputedStyle(line).stroke);
     const dark = await colour();
     await stage.page.evaluate(() => (document.body.className = "vscode-light"));
     assert.notEqual(await colour(), dark, "without drawing anew");
@@ -151,7 +152,7 @@ describe("pictures of the plots, for people to look at", () => {
       await stage.settle();
       asked += (await answer(stage, {
         curves: ({ refs }) => ({ changeToPrevious: fall(refs, 0.05, 0.001).map((value, i) => (i === 0 ? NaN : value)), distanceToLast: fall(refs, 0.08, 0), distanceToReference: fall(refs, 0.09, 0.02), errorToTruth: fall(refs, 0.16, 0.06) }),
-        series: ({ refs, points }) => ({ values: refs.map((ref, i) => points.map(({ u, v }) => [0.4 * u + 0.6 * v + 0.1 * Math.exp(-0.5 * i) * Math.sin(7 * u + i)])) }),
+        series: ({ refs, points }) => ({ values: refs.map((_ref, i) => points.map(({ u, v }) => [0.4 * u + 0.6 * v + 0.1 * Math.exp(-0.5 * i) * Math.sin(7 * u + i)])) }),
       }, asked)).length;
       await stage.settle();
       assert.ok((await stage.page.locator(".dock svg.chart-plot").count()) > 5, `${tab} is drawn`);

@@ -136,7 +136,7 @@ describe("plots of the dock", () => {
       assert.equal(await stage.page.locator(".change-plot .chart-title").nth(2).textContent(), "Error to room-depth.npy");
       near((await dotsOf(stage, chart(2), "filled")).slice(0, 4).map(({ y }) => y), [20, 10, 8, 7.5], 0.15);
       const lines = await csv();
-      assert.match(lines[0], /^run,task,step,steps,timestep \(0-based\),"Change to the step before, after scale and shift \(mean \|difference\|, relative depth\)",.*,"Error to room-depth.npy \(AbsRel, %\)"$/);
+      assert.match(lines[0], /^run,task,step,steps,timestep \(0-based\),"Change to the step before, after scale and shift \(mean \|Δ\|, relative depth\)",.*,"Error to room-depth.npy \(AbsRel, %\)"$/);
       assert.equal(lines[1], "Multi-step,depth,1,4,999,,0.6,20");
       assert.equal(lines[4], "Multi-step,depth,4,4,249,0.1,0,7.5");
     });
@@ -172,7 +172,7 @@ describe("plots of the dock", () => {
       assert.equal(await stage.page.locator(".probe-card").count(), 2);
       near((await dotsOf(stage, chart(0), "filled")).slice(0, 4).map(({ y }) => y), [0.25, 0.35, 0.45, 0.55], 0.01);
       assert.deepEqual(await stage.page.locator(".probe-card").first().locator(".number").allTextContents(), ["0.45", "1.15", "1.15"]);
-      assert.equal(await stage.page.locator(".probe-head h3").first().textContent(), "1: x 12, y 16");
+      assert.equal(await stage.page.locator(".probe-head h3").first().textContent(), "1 · 12, 16");
       const lines = await csv();
       assert.equal(lines[0], "probe,x (pixels),y (pixels),run,task,step,steps,timestep (0-based),value (relative depth)");
       assert.equal(lines[3], "1,12,16,Multi-step,depth,3,4,499,0.45");
