@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Frame } from "playwright-core";
 import { tile, waitIdle, waitReady } from "./tiles";
-import { acceptPath, chooseInExplorer, keepFailure, openFromExplorer, openWorkbench, panelFrame, root, runCommand, type Workbench } from "./workbench";
+import { acceptPath, chooseInExplorer, closeEditors, keepFailure, openFromExplorer, openSession, openWorkbench, panelFrame, root, runCommand, untilTrue, type Workbench } from "./workbench";
 
 const screenshots = join(root, "out/screenshots");
 
@@ -66,16 +66,16 @@ describe("Inspect Denoising Steps, saved and opened again", function () {
   it("opens it after a restart with the results of the cache", async () => {
     await workbench.close();
     workbench = await open();
-    frame = await openSession(workbench, session);
+    frame = await openSession(workbench.page, "room.plumbline.json");
     await waitReady(frame, ["flaw-1:depth", "flaw-2:depth", "flaw-3:depth"]);
     assert.equal(await frame.locator(".row-head .badge", { hasText: "cached" }).count(), 3);
     assert.equal(await workbench.page.locator(".tabs-container .tab.dirty").count(), 0, "looking changes nothing");
   });
 
   it("tells a changed image, and shows it as it is now", async () => {
-    await closeTabs(workbench);
+    await closeEditors(workbench.page);
     copyFileSync(join(root, "media/samples/bowl.jpg"), image);
-    frame = await openSession(workbench, session);
+    frame = await openSession(workbench.page, "room.plumbline.json");
     await frame.locator(".notice", { hasText: "was changed since the session was saved" }).waitFor();
     await waitReady(frame, ["flaw-1:depth"]);
   });
@@ -88,27 +88,27 @@ describe("Inspect Denoising Steps, saved and opened again", function () {
   });
 
   it("tells an image that is missing, and leaves the file as it is", async () => {
-    await closeTabs(workbench);
+    await closeEditors(workbench.page);
     const before = readFileSync(session, "utf8");
-    frame = await openSession(workbench, session);
+    frame = await openSession(workbench.page, "room.plumbline.json");
     await frame.locator(".notice", { hasText: /room\.jpg.*no such file/ }).waitFor();
     assert.equal(readFileSync(session, "utf8"), before);
     copyFileSync(join(root, "media/samples/room.jpg"), image);
   });
 
   it("tells a model that is gone by its name, and runs the other rows", async () => {
-    await closeTabs(workbench);
+    await closeEditors(workbench.page);
     const saved = read();
     saved.state.settings.rows[0].models = { depth: "/models/marigold" };
     writeFileSync(session, JSON.stringify({ ...saved, models: [{ id: "/models/marigold", name: "Marigold" }] }));
-    frame = await openSession(workbench, session);
+    frame = await openSession(workbench.page, "room.plumbline.json");
     await frame.locator(".notice", { hasText: "Marigold" }).waitFor();
     await waitReady(frame, ["flaw-2:depth", "flaw-3:depth"]);
     assert.equal(await tile(frame, "flaw-1:depth").getAttribute("data-state"), "idle");
   });
 
   it("refuses a session of a newer version, and says so", async () => {
-    await closeTabs(workbench);
+    await closeEditors(workbench.page);
     const newer = JSON.stringify({ ...read(), version: 2 });
     writeFileSync(session, newer);
     await openFromExplorer(workbench.page, "room.plumbline.json");
@@ -116,21 +116,3 @@ describe("Inspect Denoising Steps, saved and opened again", function () {
     assert.equal(readFileSync(session, "utf8"), newer);
   });
 });
-
-async function openSession({ page }: Workbench, file: string): Promise<Frame> {
-  await openFromExplorer(page, file.split("/").at(-1) ?? file);
-  return panelFrame(page);
-}
-
-/** Nothing is unsaved, so nothing is asked. */
-async function closeTabs({ page }: Workbench): Promise<void> {
-  await runCommand(page, "View: Close All Editors");
-  await page.locator(".tabs-container .tab").waitFor({ state: "detached" });
-}
-
-async function untilTrue(what: string, look: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 30_000; !look(); ) {
-    assert.ok(Date.now() < deadline, `Waited for ${what} in vain.`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}

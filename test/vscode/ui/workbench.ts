@@ -157,6 +157,29 @@ export async function openFromExplorer(page: Page, name: string): Promise<void> 
   await page.locator(".tabs-container .tab.active", { hasText: name }).waitFor();
 }
 
+/**
+ * Opens a file of the explorer with the extension's own editor, and resolves with its page. A window that has just
+ * opened lacks the extensions' editors and shows text: the file is opened again until it is there.
+ */
+export async function openSession(page: Page, name: string): Promise<Frame> {
+  for (let tries = 0; tries < 45; tries++) {
+    await openFromExplorer(page, name);
+    const text = page.locator(".editor-instance .view-lines").first();
+    const webview = page.locator("iframe.webview").first();
+    await text.or(webview).first().waitFor();
+    if (!(await text.isVisible())) return panelFrame(page);
+    await closeEditors(page);
+    await page.waitForTimeout(1000);
+  }
+  assert.fail(`${name} was always opened as text.`);
+}
+
+/** Closes every editor. Nothing may be unsaved: nothing is asked. */
+export async function closeEditors(page: Page): Promise<void> {
+  await runCommand(page, "View: Close All Editors");
+  await page.locator(".tabs-container .tab").first().waitFor({ state: "detached" });
+}
+
 /** VS Code ignores a click in a menu that has only just opened: the menu is still there then. */
 async function clickUntilGone(item: Locator): Promise<void> {
   for (let tries = 0; tries < 5; tries++) {
@@ -206,6 +229,14 @@ export async function panelFrame(page: Page): Promise<Frame> {
     }
     assert.ok(Date.now() < deadline, "The panel's page did not appear.");
     await page.waitForTimeout(200);
+  }
+}
+
+/** Waits for what the disk, and no element, tells. */
+export async function untilTrue(what: string, look: () => boolean): Promise<void> {
+  for (const deadline = Date.now() + 60_000; !look(); ) {
+    assert.ok(Date.now() < deadline, `Waited for ${what} in vain.`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 

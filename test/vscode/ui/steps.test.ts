@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Frame } from "playwright-core";
+import { colourAt, readAt, tile, waitIdle, waitReady } from "./tiles";
+import { acceptPath, chooseInExplorer, keepFailure, openSession, openWorkbench, panelFrame, root, runCommand, untilTrue, type Workbench } from "./workbench";
+
+const screenshots = join(root, "out/screenshots");
+const steps = 5;
+const place = { u: 0.5, v: 0.7 };
+
+/** What this test reads of a saved session. */
+interface SavedView {
+  state: { settings: { rows: unknown[] }; view: { stage?: { kind: string; split: number }; pinned?: { kind: string; rowId: string; step: number }; shownSteps?: Record<string, number> } };
+}
+
+describe("The steps of a run, from the first click to a session that is opened after a restart", function () {
+  this.timeout(300_000);
+  const scratch = mkdtempSync(join(tmpdir(), "plumbline-steps-"));
+  const folder = join(scratch, "pictures");
+  const session = join(folder, "bowl.plumbline.json");
+  const open = (): Promise<Workbench> => openWorkbench({ folder, home: join(scratch, "home"), settings: { "plumbline.defaultSteps": steps, "files.hotExit": "off" } });
+  let workbench: Workbench;
+  let frame: Frame;
+  let rowIds: readonly string[];
+
+  before(async () => {
+    for (const path of [screenshots, folder, join(scratch, "home"), join(scratch, "out")]) mkdirSync(path, { recursive: true });
+    copyFileSync(join(root, "media/samples/bowl.jpg"), join(folder, "bowl.jpg"));
+    workbench = await open();
+    await chooseInExplorer(workbench.page, ["bowl.jpg"], "Compare Multi-Step vs Single-Step");
+    frame = await panelFrame(workbench.page);
+    await waitIdle(frame);
+    await waitReady(frame, ["multi:depth", "single:depth"]);
+  });
+
+  afterEach(async function () {
+    await keepFailure(workbench, this.currentTest);
+  });
+
+  after(async () => {
+    await workbench?.close();
+    rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
+  });
+
+  const slider = () => frame.locator('.row[data-row="multi"] .timeline-slider');
+  const stepShown = () => frame.locator('.row[data-row="multi"] .timeline-step');
+  const view = (): SavedView["state"]["view"] => (JSON.parse(readFileSync(session, "utf8")) as SavedView).state.view;
+
+  it("adds a run beside the others", async () => {
+    await frame.locator('.add-rows [data-add="leading"]').click();
+    await frame.locator(".row-summary", { hasText: "1 step · leading" }).waitFor();
+    await waitIdle(frame);
+    rowIds = await frame.locator(".row").evaluateAll((rows) => rows.map((row) => row.getAttribute("data-row") ?? ""));
+    assert.equal(rowIds.length, 3);
+    await waitReady(frame, rowIds.map((rowId) => `${rowId}:depth`));
+  });
+
+  it("scrubs: every step has its thumbnail, its timestep, and its own numbers", async () => {
+    assert.equal(await frame.locator('.row[data-row="multi"] .thumbnail:not(.pending)').count(), steps);
+    const depth = async (): Promise<readonly number[]> => (await readAt(frame, "multi:depth", place, ["multi:depth"])).values["multi:depth"];
+    const last = await depth();
+    await slider().press("Home");
+    await stepShown().filter({ hasText: `step 1 of ${steps} · t = 999` }).waitFor();
+    await waitReady(frame, ["multi:depth", "multi:normals"]);
+    const first = await depth();
+    assert.notDeepEqual(first, last);
+    await slider().press("End");
+    await stepShown().filter({ hasText: `step ${steps} of ${steps}` }).waitFor();
+    await waitReady(frame, ["multi:depth"]);
+    assert.deepEqual(await depth(), last);
+    await slider().press("ArrowLeft");
+    await stepShown().filter({ hasText: `step ${steps - 1} of ${steps}` }).waitFor();
+    await waitReady(frame, ["multi:depth"]);
+  });
+
+  it("pins a reference with one key: every other row shows its difference to it", async () => {
+    await tile(frame, "multi:depth").focus();
+    await workbench.page.keyboard.press("p");
+    await tile(frame, "multi:depth").and(frame.locator(".pinned")).waitFor();
+    await waitReady(frame, ["single:variation", `${rowIds[2]}:variation`]);
+    assert.match(await tile(frame, "single:variation").locator(".tile-title").innerText(), new RegExp(`step ${steps - 1} of ${steps}`));
+    await workbench.page.screenshot({ path: join(screenshots, "steps.png") });
+  });
+
+  it("wipes between two of them", async () => {
+    await frame.locator(".toolbar vscode-button", { hasText: "Compare A/B" }).click();
+    await waitReady(frame, ["ab:over", "ab:difference"]);
+    const handle = frame.locator(".ab-handle");
+    const colourWith = async (key: string, percent: string): Promise<readonly number[]> => {
+      await handle.press(key);
+      await frame.locator(`.ab-handle[aria-valuenow="${percent}"]`).waitFor();
+      return colourAt(frame, "ab:over", { u: 0.5, v: 0.5 });
+    };
+    const ofB = await colourWith("Home", "0");
+    const ofA = await colourWith("End", "100");
+    assert.notDeepEqual(ofA, ofB);
+    await handle.press("Shift+ArrowLeft");
+    await frame.locator('.ab-handle[aria-valuenow="90"]').waitFor();
+  });
+
+  it("exports what is plotted, with where it came from", async () => {
+    await frame.locator(".toolbar vscode-button", { hasText: "Plots" }).click();
+    await frame.locator(".dock-tab", { hasText: "Change" }).click();
+    await frame.locator(".dock-body svg").first().waitFor();
+    await frame.locator(".dock vscode-button", { hasText: "CSV" }).click();
+    await acceptPath(workbench.page, `${join(scratch, "out")}/`, /Export|OK/);
+    await frame.locator(".notice", { hasText: "Saved bowl-change.csv" }).waitFor();
+    const lines = readFileSync(join(scratch, "out/bowl-change.csv"), "utf8").trim().split("\n");
+    assert.equal(lines.filter((line) => line.startsWith("Multi-step,depth")).length, steps);
+    assert.match(readFileSync(join(scratch, "out/bowl-change.json"), "utf8"), /plumbline-depth/);
+  });
+
+  it("saves all of it as a session, from the panel itself", async () => {
+    await frame.locator('.toolbar vscode-button[aria-label="Save session…"]').click();
+    await acceptPath(workbench.page, session, /Save|OK/);
+    await untilTrue("the session", () => existsSync(session));
+    await frame.locator(".notice", { hasText: "bowl.plumbline.json" }).waitFor();
+    const { pinned, stage, shownSteps } = view();
+    assert.deepEqual(pinned, { kind: "step", rowId: "multi", task: "depth", step: steps - 2 });
+    assert.deepEqual([stage?.kind, stage?.split], ["ab", 0.9]);
+    assert.equal(shownSteps?.["multi"], steps - 2);
+  });
+
+  it("opens the session after a restart as it was left, from the cache", async () => {
+    await workbench.close();
+    workbench = await open();
+    frame = await openSession(workbench.page, "bowl.plumbline.json");
+    await waitReady(frame, ["ab:over", "ab:difference"]);
+    await frame.locator('.ab-handle[aria-valuenow="90"]').waitFor();
+    await frame.locator(".ab-bar vscode-button", { hasText: "Back to tiles" }).click();
+    await waitReady(frame, rowIds.map((rowId) => `${rowId}:depth`));
+    await tile(frame, "multi:depth").and(frame.locator(".pinned")).waitFor();
+    await stepShown().filter({ hasText: `step ${steps - 1} of ${steps}` }).waitFor();
+    assert.equal(await frame.locator(".row-head .badge", { hasText: "cached" }).count(), 3);
+    await workbench.page.screenshot({ path: join(screenshots, "session.png") });
+  });
+
+  it("marks the session unsaved when it is changed, and saves it in place", async () => {
+    await workbench.page.locator(".tabs-container .tab.dirty").waitFor();
+    await runCommand(workbench.page, "File: Save");
+    await workbench.page.locator(".tabs-container .tab:not(.dirty)", { hasText: "bowl.plumbline.json" }).waitFor();
+    const saved = view();
+    assert.equal(saved.stage, undefined);
+    assert.equal(saved.pinned?.rowId, "multi");
+  });
+});
