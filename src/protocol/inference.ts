@@ -73,7 +73,7 @@ export interface StepPlan {
 
 /** What the child reports while a prediction runs, in order. */
 export type PredictEvent =
-  /** First of every run, and again when it moves to another device because one failed. `cached`: its results are read from the cache; the step events that follow then have no `map`. */
+  /** First of every run, and again when it moves to another device because one failed. `cached`: its results are read from the cache; the step events that follow then have no `map`, and are of member 0 only. */
   | { readonly type: "planned"; readonly runId: string; readonly runKey?: string; readonly cached: boolean; readonly steps: readonly StepPlan[] }
   | { readonly type: "image"; readonly image: DecodedImage }
   | { readonly type: "device"; readonly device: Device; readonly note?: string }

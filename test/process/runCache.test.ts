@@ -154,6 +154,36 @@ describe("runs in the cache", function () {
     assert.notDeepEqual(otherImage.results[0].map, otherNoise.results[0].map);
   });
 
+  it("gives a run from the cache at the size and with the maps that are asked for", async () => {
+    const ask = { mapSize: "source", stepMaps: false, stdOverSteps: false } as const;
+    const imagePath = join(folder, "wide.png");
+    await sharp(photo).resize(200, 120).png().toFile(imagePath);
+    const first = await run(paramsFor({ ensembleSize: 2 }, { ...ask, imagePath }));
+    const second = await run(paramsFor({ ensembleSize: 2 }, { ...ask, imagePath }));
+    const [{ map, stdOverSteps, stdOverMembers }] = second.results;
+    assert.deepEqual([map.width, map.height, stdOverSteps, stdOverMembers?.width], [200, 120, undefined, 200]);
+    assert.deepEqual(second.results, first.results);
+    assert.deepEqual([second.planned[0].cached, first.steps.some(({ map: stepMap }) => stepMap)], [true, false]);
+    const { results: [all] } = await run(paramsFor({ ensembleSize: 2 }, { imagePath }));
+    assert.deepEqual([all.map.width, all.stdOverSteps?.width], [96, 96]);
+  });
+
+  it("performs one of two equal runs of a request", async () => {
+    const row = (runId: string) => ({ runId, modelDir: depthModel, task: "depth", settings }) as const;
+    const { planned, results } = await run(paramsFor({}, { runs: [row("a"), row("b")] }));
+    assert.deepEqual(planned.map(({ runId, cached }) => ({ runId, cached })), [{ runId: "a", cached: false }, { runId: "b", cached: true }]);
+    assert.deepEqual(results[1], { ...results[0], runId: "b" });
+  });
+
+  it("finds after a restart what was computed on whichever device there was", async () => {
+    const first = await run(paramsFor({}, { device: "auto" }), start());
+    const second = await run(paramsFor({}, { device: "auto" }), start());
+    assert.deepEqual(second.planned.map(({ cached, runKey }) => ({ cached, runKey })), [{ cached: true, runKey: first.planned.at(-1)?.runKey }]);
+    assert.deepEqual(second.results, first.results);
+    const devices = ({ events }: Outcome): readonly PredictEvent[] => events.filter(({ type }) => type === "device");
+    assert.deepEqual(devices(second), devices(first));
+  });
+
   it("counts cached runs as done", async () => {
     const row = (runId: string, seed: number) => ({ runId, modelDir: depthModel, task: "depth", settings: { ...settings, seed } }) as const;
     await run(paramsFor({}, { runs: [row("a", 1), row("b", 2)] }));
