@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { makeRoom } from "../cache/cacheSpace";
 import { isCancelled, PlumblineError, throwIfCancelled, unexpected } from "../core/errors";
 import type { Device, DeviceChoice } from "../core/settings";
@@ -49,6 +50,8 @@ async function runRequest(engine: Engine, params: PredictParams, { signal, repor
   const tracker = new ProgressTracker(totalWork(params.runs.map(({ settings }) => plannedWork(settings, decodesSteps(params)))));
   const job: Job = { params, image, tracker, signal, keysInUse: new Set(), report };
   const recorded: Record<string, readonly RecordedTensor[]> = {};
+  const hashesPath = params.cache && join(params.cache.dir, "modelHashes.json");
+  if (hashesPath !== undefined) await engine.hashes.recall(hashesPath);
   try {
     for (const run of params.runs) {
       throwIfCancelled(signal);
@@ -56,7 +59,8 @@ async function runRequest(engine: Engine, params: PredictParams, { signal, repor
       recorded[run.runId] = await onDevice(engine, params.device, (chosen) => performRun(engine, job, run, chosen, acceptable ?? [chosen.device]));
     }
   } finally {
-    // A cache that cannot be tidied is no fault of the request.
+    // A cache that cannot be written or tidied is no fault of the request.
+    if (hashesPath !== undefined) await engine.hashes.remember(hashesPath).catch(() => undefined);
     if (params.cache) await makeRoom(params.cache.dir, params.cache.maxBytes, job.keysInUse).catch(() => undefined);
   }
   return { recorded: params.recordSteps ? recorded : {} };
