@@ -59,6 +59,8 @@ export class SpaceStage implements Part {
       this.#check.update({ prediction: usable.map, scaling, fovDegrees: settings.fovDegrees, normals }, page.painter);
     }
     this.#open();
+    // What is still on the screen is of another map.
+    this.element.classList.toggle("waiting", usable === undefined);
     const waiting = this.#view === undefined ? "Loading" : usable === undefined ? `${page.labelOf(settings.of)}: no depth yet` : "";
     setText(this.#message, this.#problem || waiting);
     this.#message.hidden = this.#message.textContent === "";

@@ -1,4 +1,4 @@
-import { depthZMap, thinnedMap, type DepthScaling } from "../../src/core/camera";
+import { depthZMap, strideFor, thinnedMap, type DepthScaling } from "../../src/core/camera";
 import type { FloatMap } from "../../src/core/image";
 import { angleMap } from "../../src/core/normals";
 import { normalsFromDepth } from "../../src/core/normalsFromDepth";
@@ -11,6 +11,7 @@ import { axisKey } from "../legend";
 import { percentile } from "../measures";
 import { spanOf, wholeImage } from "../viewport";
 import { gridOf, pinholeOf, type Grid } from "./cloud";
+import { NumberSlider } from "./numberSlider";
 
 /** Pause after the last change before the normals are computed anew. */
 const settleMillis = 100;
@@ -24,6 +25,8 @@ export interface Checked {
   readonly prediction: FloatMap;
   readonly scaling: DepthScaling;
   readonly fovDegrees: number;
+  /** Pixels of the grid between the points of a difference. */
+  readonly reach: number;
   /** Predicted, in RUB; of any size. */
   readonly normals?: FloatMap;
 }
@@ -49,20 +52,29 @@ export class ConsistencyCheck {
   readonly #numbers = attributes(el("p", "space-angle", el("span", "", "mean ", this.#mean), el("span", "", "median ", this.#median)), { role: "status" });
   readonly #note = el("p", "hint");
   readonly #computedAt = el("p", "hint");
+  readonly #reach = new NumberSlider("Reach", "px", { min: 1, max: 12, step: 1 }, { min: 1, max: 60, integer: true }, (reach) => {
+    this.#chosenReach = reach;
+    this.onResult();
+  });
   #checked?: Checked;
   #result?: Result;
   #timer?: number;
+  #chosenReach?: number;
 
   constructor(private readonly onResult: () => void) {
-    this.#angle = new SmallTile("Angle between them, degrees", this.#bar.element);
-    this.element.append(el("h3", "", "Do depth and normals agree?"), el("div", "space-tiles", this.#predicted.element, this.#fromDepth.element, this.#angle.element, this.#numbers), this.#note, this.#computedAt);
+    this.#angle = new SmallTile("Angle, degrees", this.#bar.element);
+    this.element.append(el("h3", "", "Do depth and normals agree?"), el("div", "space-tiles", this.#predicted.element, this.#fromDepth.element, this.#angle.element, this.#numbers), this.#reach.element, this.#computedAt, this.#note);
   }
 
   /** Begins a computation when something changed since the last one; draws what is known. */
-  update(checked: Checked, painter: Painter): void {
-    const { prediction, normals, fovDegrees, scaling } = checked;
+  update(wanted: Omit<Checked, "reach">, painter: Painter): void {
+    const { prediction, normals, fovDegrees, scaling } = wanted;
+    // A hundredth of the width: the noise of single pixels says nothing about the surface.
+    const reach = this.#chosenReach ?? Math.max(1, Math.round(prediction.width / strideFor(prediction, maxPixels) / 100));
+    const checked = { ...wanted, reach };
+    this.#reach.set(reach);
     const before = this.#checked;
-    const same = before && before.prediction === prediction && before.normals === normals && before.fovDegrees === fovDegrees && JSON.stringify(before.scaling) === JSON.stringify(scaling);
+    const same = before && before.prediction === prediction && before.normals === normals && before.fovDegrees === fovDegrees && before.reach === reach && JSON.stringify(before.scaling) === JSON.stringify(scaling);
     if (!same) {
       this.#checked = checked;
       window.clearTimeout(this.#timer);
@@ -98,12 +110,10 @@ export class ConsistencyCheck {
   }
 }
 
-function compare({ prediction, normals, fovDegrees, scaling }: Checked): Result {
+function compare({ prediction, normals, fovDegrees, scaling, reach }: Checked): Result {
   const since = performance.now();
   const grid = gridOf(prediction, maxPixels);
   const { width, height } = grid.prediction;
-  // Noise of single pixels says nothing about the surface.
-  const reach = Math.max(1, Math.round(width / 256));
   const fromDepth = normalsFromDepth(depthZMap(grid.prediction, scaling), pinholeOf(grid, fovDegrees), reach);
   const predicted = normals && sampledTo(normals, grid);
   const angle = predicted && angleMap(predicted, fromDepth);

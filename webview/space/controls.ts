@@ -1,8 +1,9 @@
 import type { DepthKind } from "../../src/core/semantics";
 import type { ShownRef } from "../../src/protocol/panel";
-import { button, dropdown, numberField, type Control } from "../controls";
+import { button, dropdown, type Control } from "../controls";
 import { attributes, el, setText } from "../dom";
 import type { SpaceSettings } from "./cloud";
+import { NumberSlider } from "./numberSlider";
 import type { Viewpoint } from "./view";
 
 /** A run whose depth can be shown, or a ground-truth file. */
@@ -138,23 +139,4 @@ export class SpaceControls {
 export function sourceOf(ref: ShownRef | undefined): string {
   if (!ref) return "";
   return ref.kind === "file" ? "file" : `row:${ref.rowId}`;
-}
-
-/** A slider with a field for exact numbers, which may lie outside the slider's ends. */
-class NumberSlider {
-  readonly element: HTMLElement;
-  readonly #slider;
-  readonly #field: Control<number>;
-
-  constructor(label: string, unit: string, ends: { min: number; max: number; step: number }, limits: { min: number; max: number }, onChange: (value: number) => void) {
-    this.#slider = attributes(el("input"), { type: "range", min: String(ends.min), max: String(ends.max), step: String(ends.step), "aria-label": label });
-    this.#slider.addEventListener("input", () => onChange(Number(this.#slider.value)));
-    this.#field = numberField(`${label}${unit ? " in degrees" : ""}, exactly`, ends.min, limits, onChange);
-    this.element = el("div", "space-number", el("span", "field-label", label), this.#slider, this.#field.element, el("span", "field-label", unit));
-  }
-
-  set(value: number): void {
-    if (Number(this.#slider.value) !== value) this.#slider.value = String(value);
-    this.#field.set(Number(value.toPrecision(4)));
-  }
 }
