@@ -28,6 +28,7 @@ export class ChangePlot implements PlotTab {
   readonly #answers = new Answers<StepCurves>();
   /** Last curves of each run: they stay while those to another reference are on their way. */
   readonly #latest = new Map<string, StepCurves>();
+  readonly #single = new WeakMap<StepCurves, StepCurves>();
   readonly #charts = new Map<keyof StepCurves, Chart>();
   readonly #note = el("p", "change-note hint");
   readonly #truth = button("Ground truth…", () => void this.#chooseTruth());
@@ -53,13 +54,14 @@ export class ChangePlot implements PlotTab {
     const { pinned, truth } = page.state.view;
     const [reference, truthRef] = [pinned, truth].map((ref) => (ref?.task === task ? page.refOf(ref) : undefined));
     this.#noTruth.element.hidden = truth?.task !== task;
-    this.#runs = plottedRuns(page, slots, task).filter(({ steps }) => steps > 1);
+    // A single step has nothing to change from: it is shown where runs are compared with something else.
+    this.#runs = plottedRuns(page, slots, task).filter(({ steps }) => steps > 1 || reference || truthRef);
     const answers = this.#runs.map((run) => this.#ask(page, run, reference, truthRef));
-    this.#curves = answers.map(({ value }) => value);
+    this.#curves = answers.map(({ value }, i) => (value && this.#runs[i].steps === 1 ? this.#withoutChange(value) : value));
     this.#quantities = quantitiesOf(page, task, this.#runs);
     const axis = stepAxis(this.#runs);
     const inputs = this.#runs.flatMap(({ label, slot, steps }, i) => [label, slot, steps, this.#curves[i]]);
-    const shown = this.#quantities.filter(({ name }) => this.#curves.some((curves) => curves?.[name]));
+    const shown = this.#quantities.filter(({ name }) => this.#curves.some((curves) => curves?.[name]?.length));
     setChildren(this.element, [...shown.map(({ name }) => this.#chart(name).element), this.#note]);
     const rules = shownRules(this.#runs, axis);
     for (const quantity of shown) {
@@ -87,15 +89,22 @@ export class ChangePlot implements PlotTab {
 
   /** Curves of a run, once all its steps are in the cache. */
   #ask(page: Page, { rowId, task, steps, run }: PlottedRun, reference: MapRef | undefined, truth: MapRef | undefined): { value?: StepCurves; failure?: string } {
-    const first = page.refOf({ kind: "step", rowId, task, step: 0 });
-    if (first?.kind !== "step" || !run.result) return {};
-    const { runKey } = first;
+    const result = page.refOf({ kind: "result", rowId, task });
+    if (result?.kind !== "result" || !run.result) return {};
+    const { runKey } = result;
     const answer = this.#answers.get(page, JSON.stringify([runKey, steps, reference, truth]), () => {
-      const refs = Array.from({ length: steps }, (_, step): MapRef => ({ kind: "step", runKey, step }));
+      const refs = steps > 1 ? Array.from({ length: steps }, (_, step): MapRef => ({ kind: "step", runKey, step })) : [result];
       return page.ask("curves", { refs, reference, truth });
     });
     if (answer.value) this.#latest.set(runKey, answer.value);
     return answer.value || answer.failure !== undefined ? answer : { value: this.#latest.get(runKey) };
+  }
+
+  /** The same object for the same curves, so that nothing is drawn again. */
+  #withoutChange(curves: StepCurves): StepCurves {
+    const known = this.#single.get(curves) ?? { ...curves, changeToPrevious: [], distanceToLast: [] };
+    this.#single.set(curves, known);
+    return known;
   }
 
   #chart(name: keyof StepCurves): Chart {
@@ -144,17 +153,19 @@ function valueOf(values: readonly (number | null)[] | undefined, step: number, f
 }
 
 function viewOf({ name, title, unit, factor }: Quantity, runs: readonly PlottedRun[], curves: readonly (StepCurves | undefined)[], axis: StepAxis): ChartView {
-  const lines = runs.map((run, r) => ({
+  const measured = runs.map((run, r) => ({ run, values: curves[r]?.[name] ?? [] })).filter(({ values }) => values.length > 0);
+  const lines = measured.map(({ run, values }) => ({
     slot: run.slot,
     points: Array.from({ length: run.steps }, (_, step): ChartPoint => {
-      const y = valueOf(curves[r]?.[name], step, factor);
+      const y = valueOf(values, step, factor);
       return { x: axis.at(step, run.steps), y, rowId: run.rowId, step, text: `${stepText(run, step)}\n${shortText(y)} (${unit})` };
     }),
   }));
   const most = Math.max(0, ...lines.flatMap(({ points }) => points.map(({ y }) => (Number.isFinite(y) ? y : 0))));
   const ends = lines.map(({ points }, r) => {
-    const known = points.filter(({ y }) => Number.isFinite(y));
-    return known.length === 0 ? `${runs[r].label}: no values` : `${runs[r].label}: from ${shortText(known[0].y)} to ${shortText(known[known.length - 1].y)}`;
+    const known = points.filter(({ y }) => Number.isFinite(y)).map(({ y }) => shortText(y));
+    const { label } = measured[r].run;
+    return known.length > 1 ? `${label}: from ${known[0]} to ${known[known.length - 1]}` : `${label}: ${known[0] ?? "no values"}`;
   });
   return { title, lines, x: axis, y: { label: unit, domain: [0, most > 0 ? 1.05 * most : 1] }, summary: `${title}, ${unit}, by step. ${ends.join("; ")}.` };
 }

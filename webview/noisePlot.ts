@@ -90,7 +90,7 @@ function linesOf(run: PlottedRun, at: (step: number) => number): { lines: ChartL
   return { lines: [{ slot, second: true, points: points(({ inputNoise }) => inputNoise) }, { slot, points: points(({ toldNoise }) => toldNoise) }], gap: { slot, between } };
 }
 
-const levels = { label: "Noise level √(1 − ᾱ), 0 to 1", domain: [0, 1] as const, ticks: [0, 0.2, 0.4, 0.6, 0.8, 1] };
+const levels = { label: "Noise level √(1 − ᾱ), 0 to 1", domain: [0, 1] as const, ticks: [0, 0.25, 0.5, 0.75, 1], format: String };
 
 function singlesView(runs: readonly PlottedRun[]): ChartView {
   const parts = runs.map((run, i) => linesOf(run, () => i));

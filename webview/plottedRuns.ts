@@ -57,19 +57,19 @@ export interface StepAxis {
   readonly domain: readonly [number, number];
   readonly ticks?: readonly number[];
   readonly format?: (value: number) => string;
-  /** Where step i (0-based) of S lies. */
+  /** Where step i (0-based) of S lies; a single step lies where runs end. */
   at(step: number, steps: number): number;
 }
 
 export function stepAxis(runs: readonly PlottedRun[]): StepAxis {
-  const lengths = new Set(runs.map(({ steps }) => steps));
+  const lengths = new Set(runs.map(({ steps }) => steps).filter((steps) => steps > 1));
   const most = Math.max(2, ...lengths);
   if (lengths.size <= 1) {
     const ticks = most <= 12 ? Array.from({ length: most }, (_, i) => i + 1) : undefined;
-    return { label: "Step", domain: [1, most], ticks, format: String, at: (step) => step + 1 };
+    return { label: "Step", domain: [1, most], ticks, format: String, at: (step, steps) => (steps > 1 ? step + 1 : most) };
   }
   const format = (part: number): string => (part === 0 ? "first step" : part === 1 ? "last step" : `${Math.round(100 * part)} %`);
-  return { label: "Part of the run", domain: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1], format, at: (step, steps) => (steps > 1 ? step / (steps - 1) : 0) };
+  return { label: "Part of the run", domain: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1], format, at: (step, steps) => (steps > 1 ? step / (steps - 1) : 1) };
 }
 
 /** t of a step; undefined while it is not known. */

@@ -170,7 +170,7 @@ class ProbeCard {
   update(title: string, unit: string, tracks: readonly Track[]): void {
     setText(this.#title, title);
     const runs = tracks.map(({ run }) => run);
-    const axis = stepAxis(runs.filter(({ steps }) => steps > 1));
+    const axis = stepAxis(runs);
     const inputs = tracks.flatMap(({ run, series }) => [run.label, run.slot, run.steps, series]);
     this.#chart.update([...inputs, unit], () => viewOf(title, unit, tracks));
     this.#chart.rule(shownRules(runs, axis));
@@ -193,12 +193,10 @@ function showValue(list: Element, at: number, { slot, label, shown: step, steps 
 }
 
 function viewOf(title: string, unit: string, tracks: readonly Track[]): ChartView {
-  const axis = stepAxis(tracks.map(({ run }) => run).filter(({ steps }) => steps > 1));
-  // A single step has no place on the axis of steps: it is drawn where a run ends.
-  const place = (step: number, steps: number): number => (steps > 1 ? axis.at(step, steps) : axis.domain[1]);
+  const axis = stepAxis(tracks.map(({ run }) => run));
   const lines = tracks.map(({ run, values }) => ({
     slot: run.slot,
-    points: values.map((y, step) => ({ x: place(step, run.steps), y, rowId: run.rowId, step, text: `${stepText(run, step)}\n${shortText(y)}` })),
+    points: values.map((y, step) => ({ x: axis.at(step, run.steps), y, rowId: run.rowId, step, text: `${stepText(run, step)}\n${shortText(y)}` })),
   }));
   const ends = tracks.map(({ run, values }) => `${run.label}: from ${shortText(values[0])} to ${shortText(values[values.length - 1])}`);
   return { title: unit, lines, x: axis, y: { label: "" }, summary: `Probe ${title}. ${unit}, by step. ${ends.join("; ")}.` };

@@ -28,7 +28,7 @@ function curvesOf({ refs, reference, truth }: Questions["curves"]["params"]): St
     changeToPrevious,
     distanceToLast: [0.6, 0.3, 0.1, 0],
     ...(reference ? { distanceToReference: [0.5, 0.4, 0.3, 0.2] } : {}),
-    ...(truth ? { errorToTruth: [0.2, 0.1, 0.08, 0.075] } : {}),
+    ...(truth ? { errorToTruth: refs.length > 1 ? [0.2, 0.1, 0.08, 0.075] : [0.06] } : {}),
   };
 }
 
@@ -100,7 +100,7 @@ describe("plots of the dock", () => {
       near((await dotsOf(stage, chart(0), "filled")).map(({ y }) => y), [0.4, 0.2, 0.1, 0.8, 0.3, 0.25], 0.006);
       assert.equal(await stage.page.locator(".change-plot .chart").count(), 2, "the distance to it is not there yet");
       const asks = await reply({ curves: curvesOf });
-      assert.deepEqual(asks.map(({ name, params }) => name === "curves" && params.reference), Array(2).fill({ kind: "result", runKey: "key-single-depth" }));
+      assert.deepEqual(asks.map(({ name, params }) => name === "curves" && params.reference), Array(3).fill({ kind: "result", runKey: "key-single-depth" }));
       assert.equal(await stage.page.locator(".change-plot .chart-title").nth(2).textContent(), "Distance to Single step, after scale and shift");
       near((await dotsOf(stage, chart(2), "filled")).slice(0, 4).map(({ y }) => y), [0.5, 0.4, 0.3, 0.2], 0.006);
     });
@@ -132,13 +132,17 @@ describe("plots of the dock", () => {
       await reply({ chooseTruth: () => ({ path: "/data/room-depth.npy" }) });
       await stage.settle();
       const asks = await reply({ curves: curvesOf });
-      assert.deepEqual(asks.map(({ name, params }) => name === "curves" && params.truth), Array(2).fill({ kind: "file", path: "/data/room-depth.npy", task: "depth" }));
+      assert.deepEqual(asks.map(({ name, params }) => name === "curves" && params.truth), Array(3).fill({ kind: "file", path: "/data/room-depth.npy", task: "depth" }));
       assert.equal(await stage.page.locator(".change-plot .chart-title").nth(2).textContent(), "Error to room-depth.npy");
-      near((await dotsOf(stage, chart(2), "filled")).slice(0, 4).map(({ y }) => y), [20, 10, 8, 7.5], 0.15);
+      const errors = await dotsOf(stage, chart(2), "filled");
+      near(errors.map(({ y }) => y), [20, 10, 8, 7.5, 20, 10, 8, 7.5, 6], 0.15);
+      assert.equal(Math.round(errors[8].x), 4, "a single step lies where the others end");
+      assert.equal((await dotsOf(stage, chart(0), "filled")).length, 6, "and changes nothing");
       const lines = await csv();
       assert.match(lines[0], /^run,task,step,steps,timestep \(0-based\),"Change to the step before, after scale and shift \(mean \|Δ\|, relative depth\)",.*,"Error to room-depth.npy \(AbsRel, %\)"$/);
       assert.equal(lines[1], "Multi-step,depth,1,4,999,,0.6,20");
       assert.equal(lines[4], "Multi-step,depth,4,4,249,0.1,0,7.5");
+      assert.equal(lines[9], "Single step,depth,1,1,999,,,6");
     });
 
     it("switches to normals, in degrees, and says why there are no curves", async () => {
