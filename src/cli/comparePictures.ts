@@ -35,7 +35,7 @@ export async function photoTile({ rgb, width, height }: DecodedImage): Promise<F
 }
 
 /** The result of a task in colour, with its bar or frame and, where it is known, its error. */
-export async function resultTile({ result, error }: ComparedTask, colormap: ColormapName): Promise<FigureTile> {
+export async function resultTile({ result, error }: Pick<ComparedTask, "result" | "error">, colormap: ColormapName): Promise<FigureTile> {
   const { map, provenance: { semantics } } = result;
   if (semantics.task === "normals") {
     const errorText = error === undefined ? "" : `mean angle to the truth ${error.toFixed(1)}°; `;

@@ -8,6 +8,7 @@ import { addDemo } from "./demo";
 import { report } from "./engine";
 import { addEstimate } from "./estimate";
 import { isUsageError } from "./programOptions";
+import { addStudy } from "./study";
 import { addTable } from "./table";
 
 /** 0: everything done; 1: something failed; 2: the command line was wrong; 130: cancelled. */
@@ -21,7 +22,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     .showHelpAfterError("(--help shows the options)")
     .configureHelp({ sortOptions: false })
     .addHelpText("after", "\nExit codes: 0 done, 1 an image or a file failed, 2 wrong usage, 130 cancelled.\nplumbline COMMAND --help shows options and examples.");
-  for (const add of [addEstimate, addCompare, addComponent, addBench, addDemo, addTable]) add(program);
+  for (const add of [addEstimate, addCompare, addComponent, addBench, addDemo, addTable, addStudy]) add(program);
   try {
     await program.parseAsync(argv);
     return process.exitCode === 1 ? 1 : 0;

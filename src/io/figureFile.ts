@@ -17,11 +17,14 @@ const ownFamily = "DejaVu Sans";
  * In the PNG all text is set in the font that Plumbline brings along: it looks the same on every machine, also on one
  * without fonts; letters that it lacks come from the machine's own. Throws `write-failed`, and `unsupported` rather than
  * leave labels empty where no font can be found.
+ *
+ * `compact` is for a page that is kept in a repository: pictures in the SVG become JPEG, the PNG gets a palette.
  */
-export async function writeFigure(dir: string, name: string, svg: string, provenance: unknown): Promise<readonly string[]> {
-  await writeFileAtomically(join(dir, `${name}.svg`), svg);
+export async function writeFigure(dir: string, name: string, svg: string, provenance: unknown, { compact = false } = {}): Promise<readonly string[]> {
+  await writeFileAtomically(join(dir, `${name}.svg`), compact ? await withJpegs(svg) : svg);
   await writeFileAtomically(join(dir, `${name}.json`), `${JSON.stringify(provenance, null, 2)}\n`);
-  await writeFileAtomically(join(dir, `${name}.png`), await renderSvg(svg));
+  const png = await renderSvg(svg);
+  await writeFileAtomically(join(dir, `${name}.png`), compact ? await sharp(png).png({ palette: true, effort: 10, compressionLevel: 9 }).toBuffer() : png);
   return [`${name}.svg`, `${name}.png`, `${name}.json`];
 }
 
@@ -32,8 +35,14 @@ export async function renderSvg(svg: string): Promise<Buffer> {
     throw new PlumblineError("unsupported", "Expected a font for the labels of a figure but found none.", "Install a font, for example DejaVu Sans; the SVG does not need one.");
   }
   const inOwnFont = svg.replace(/font-family="[^"]*"/g, `font-family="${ownFamily}, sans-serif"`);
-  // An 8-bit palette would band the colour bars.
   return sharp(Buffer.from(inOwnFont), { density: 72 * pixelsPerUnit, unlimited: true }).flatten({ background: "white" }).png({ compressionLevel: 9 }).toBuffer();
+}
+
+/** The same SVG with every embedded PNG as a JPEG of high quality, without chroma subsampling. */
+async function withJpegs(svg: string): Promise<string> {
+  const urls = [...new Set(svg.match(/data:image\/png;base64,[A-Za-z0-9+/]+=*/g))];
+  const jpegs = await Promise.all(urls.map(async (url) => sharp(Buffer.from(url.slice(url.indexOf(",") + 1), "base64")).jpeg({ quality: 90, chromaSubsampling: "4:4:4", mozjpeg: true }).toBuffer()));
+  return urls.reduce((text, url, i) => text.replaceAll(url, `data:image/jpeg;base64,${jpegs[i].toString("base64")}`), svg);
 }
 
 /** Tells fontconfig, before it reads anything, of the fonts that lie beside the programs (dist/) or the sources (src/io). */
