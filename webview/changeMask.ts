@@ -24,7 +24,8 @@ export function shareAbove(map: FloatMap, threshold: number): number {
 
 /** Marks the pixels of a tile that changed more than the threshold, and says how many they are. */
 export function marking({ picture, map }: TileView, threshold: number | undefined): Pick<TileView, "picture" | "badge"> | undefined {
-  if (threshold === undefined || !map || picture?.kind !== "scalar") return undefined;
+  // What varies was computed here, so it is floats; halves come from a run.
+  if (threshold === undefined || !(map?.data instanceof Float32Array) || picture?.kind !== "scalar") return undefined;
   const marked: Range = [threshold, beyond];
-  return { picture: { ...picture, marked }, badge: `${shortText(100 * shareAbove(map, threshold))} % above ${shortText(threshold)}` };
+  return { picture: { ...picture, marked }, badge: `${shortText(100 * shareAbove(map as FloatMap, threshold))} % above ${shortText(threshold)}` };
 }

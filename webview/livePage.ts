@@ -3,7 +3,7 @@ import type { Asks } from "./asks";
 import type { Painter } from "./gl/painter";
 import type { Look } from "./look";
 import type { MapStore } from "./mapStore";
-import { labelOf, mapOf, refOf } from "./maps";
+import { labelOf, mapOf, refOf, storedOf } from "./maps";
 import type { Page } from "./page";
 import type { Scene } from "./scene";
 import type { Session } from "./session";
@@ -35,6 +35,7 @@ export function livePage({ session, look, asks, maps, notice, ...now }: PageSour
     session,
     look,
     mapOf: (ref) => mapOf(ref, page, maps),
+    storedOf: (ref) => storedOf(ref, page, maps),
     refOf: (ref) => refOf(ref, page),
     labelOf: (ref) => labelOf(ref, page),
     ask: (name, params) => asks.ask(name, params),

@@ -53,7 +53,12 @@ export class MapStore {
     for (const dropped of this.#stored.shrink(this.limits.storedBytes)) this.#decoded.delete(dropped);
   }
 
-  /** The map when it is here. */
+  /** The map as it came, when it is here. */
+  stored(ref: MapRef): HalfMap | FloatMap | undefined {
+    return this.#stored.get(keyOf(ref));
+  }
+
+  /** The map as floats, when it is here. */
   get(ref: MapRef): FloatMap | undefined {
     const key = keyOf(ref);
     const stored = this.#stored.get(key);
@@ -67,14 +72,12 @@ export class MapStore {
     return map;
   }
 
-  /** The map when it is here; otherwise it is asked for, the last wanted first, and `arrived` tells. One that was refused is not asked for again. */
-  want(ref: MapRef): FloatMap | undefined {
+  /** Asks for a map unless it is here, the last one asked for first; `arrived` tells. One that was refused is not asked for again. */
+  request(ref: MapRef): void {
     const key = keyOf(ref);
-    const map = this.get(ref);
-    if (map || this.#underWay.has(key) || this.#failed.has(key)) return map;
+    if (this.#stored.get(key) || this.#underWay.has(key) || this.#failed.has(key)) return;
     this.#queue = [...this.#queue.filter((other) => keyOf(other) !== key), ref].slice(-longestQueue);
     this.#askNext();
-    return undefined;
   }
 
   /** What was refused may be there now: a run is complete. */

@@ -1,3 +1,5 @@
+import type { HalfMap } from "../src/core/half";
+import type { FloatMap } from "../src/core/image";
 import type { Semantics, Task } from "../src/core/semantics";
 import type { MapRef } from "../src/protocol/inference";
 import type { ShownRef } from "../src/protocol/panel";
@@ -19,23 +21,35 @@ export function semanticsOf(task: Task, run: RunView | undefined): Semantics {
   return run?.result?.provenance.semantics ?? (task === "depth" ? { task, depthKind: "affine-depth" } : { task, frame: "RUB" });
 }
 
-/** The map when the page has it; otherwise it is asked for, if there is such a map, and the page is brought up to date when it has come. */
+/** The map as floats, when the page has it; otherwise it is asked for, if there is such a map, and the page is brought up to date when it has come. */
 export function mapOf(ref: ShownRef, page: Page, store: MapStore): ShownMap | undefined {
-  const label = labelOf(ref, page);
-  if (ref.kind === "file") {
-    const map = store.want(ref);
-    return map && { map, semantics: ref.task === "depth" ? { task: "depth", depthKind: "metric-depth" } : semanticsOf("normals", undefined), label };
-  }
-  const { run } = shownRun(ref.rowId, ref.task, page.generation);
-  const map = run && (ref.kind === "result" ? run.result?.map : storedMap(ref, run, store));
-  return map && { map, semantics: semanticsOf(ref.task, run), label };
+  const stored = storedOf(ref, page, store);
+  if (!stored) return undefined;
+  const named = nameOf(ref, page);
+  const map = stored.data instanceof Float32Array ? (stored as FloatMap) : named && store.get(named.ref);
+  return map && { map, semantics: semanticsOfRef(ref, page), label: labelOf(ref, page) };
 }
 
-function storedMap(ref: Extract<ShownRef, { kind: "step" | "member" }>, run: RunView, store: MapStore) {
-  const known = store.get(mapRef(ref, run.storeKey));
-  // Nothing to ask for before it is computed.
-  const exists = ref.kind === "step" ? run.steps.some(({ step }) => step === ref.step) : run.result !== undefined;
-  return known ?? (run.runKey !== undefined && exists ? store.want(mapRef(ref, run.runKey)) : undefined);
+/** The same as it came, for drawing: halves need not be decoded. */
+export function storedOf(ref: ShownRef, page: Page, store: MapStore): HalfMap | FloatMap | undefined {
+  if (ref.kind === "result") return shownRun(ref.rowId, ref.task, page.generation).run?.result?.map;
+  const named = nameOf(ref, page);
+  const stored = named && store.stored(named.ref);
+  if (!stored && named?.askable) store.request(named.ref);
+  return stored;
+}
+
+/** How the store names a map; undefined where there is no such map yet. Without a run key nobody else knows the name. */
+function nameOf(ref: ShownRef, { generation }: Page): { readonly ref: MapRef; readonly askable: boolean } | undefined {
+  if (ref.kind === "file") return { ref, askable: true };
+  const { run } = shownRun(ref.rowId, ref.task, generation);
+  const exists = ref.kind === "step" ? run?.steps.some(({ step }) => step === ref.step) : run?.result !== undefined;
+  return run && exists ? { ref: mapRef(ref, run.storeKey), askable: run.runKey !== undefined } : undefined;
+}
+
+function semanticsOfRef(ref: ShownRef, { generation }: Page): Semantics {
+  if (ref.kind !== "file") return semanticsOf(ref.task, shownRun(ref.rowId, ref.task, generation).run);
+  return ref.task === "depth" ? { task: "depth", depthKind: "metric-depth" } : semanticsOf("normals", undefined);
 }
 
 /** How the engine names a map: by the run key, so undefined until the run is planned, and where there is no cache. */

@@ -1,11 +1,12 @@
+import { floatsFromHalves, type HalfMap } from "../src/core/half";
 import type { FloatMap } from "../src/core/image";
 
 /** Values looked at for percentiles; enough for a range, and quick for every step of a large map. */
 const sampleSize = 1 << 16;
-const sortedSamples = new WeakMap<FloatMap, Float32Array>();
+const sortedSamples = new WeakMap<FloatMap | HalfMap, Float32Array>();
 
 /** The value below which `percent` of the finite values of a map lie, interpolated linearly; NaN for none. */
-export function percentile(map: FloatMap, percent: number): number {
+export function percentile(map: FloatMap | HalfMap, percent: number): number {
   const sorted = sortedSample(map);
   if (sorted.length === 0) return NaN;
   const at = (Math.min(100, Math.max(0, percent)) / 100) * (sorted.length - 1);
@@ -15,7 +16,7 @@ export function percentile(map: FloatMap, percent: number): number {
 }
 
 /** A range of non-zero width between two percentiles; a flat or empty map gets one of width 1 about its value. */
-export function rangeOf(map: FloatMap, [low, high]: readonly [number, number]): readonly [number, number] {
+export function rangeOf(map: FloatMap | HalfMap, [low, high]: readonly [number, number]): readonly [number, number] {
   return widened(percentile(map, low), percentile(map, high));
 }
 
@@ -25,27 +26,30 @@ export function widened(from: number, to: number): readonly [number, number] {
   return Number.isFinite(from) ? [from - 0.5, from + 0.5] : [0, 1];
 }
 
-function sortedSample(map: FloatMap): Float32Array {
+function sortedSample(map: FloatMap | HalfMap): Float32Array {
   const known = sortedSamples.get(map);
   if (known) return known;
-  let stride = Math.max(1, Math.ceil(map.data.length / sampleSize));
+  const { data, width } = map;
+  let stride = Math.max(1, Math.ceil(data.length / sampleSize));
   // A stride that divides the width would look at a few columns only.
-  if (stride > 1 && map.width % stride === 0) stride++;
-  const values = new Float32Array(Math.ceil(map.data.length / stride));
-  let count = 0;
-  for (let i = 0; i < map.data.length; i += stride) {
-    if (Number.isFinite(map.data[i])) values[count++] = map.data[i];
-  }
-  const sorted = values.subarray(0, count).sort();
+  if (stride > 1 && width % stride === 0) stride++;
+  const values = data instanceof Uint16Array ? floatsFromHalves(every(stride, data, new Uint16Array(Math.ceil(data.length / stride)))) : every(stride, data, new Float32Array(Math.ceil(data.length / stride)));
+  const sorted = values.filter(Number.isFinite).sort();
   sortedSamples.set(map, sorted);
   return sorted;
 }
 
+function every<T extends Float32Array | Uint16Array>(stride: number, from: T, to: T): T {
+  for (let i = 0; i < to.length; i++) to[i] = from[i * stride];
+  return to;
+}
+
 /** The channels at an image point (0..1); undefined outside. */
-export function valuesAt(map: FloatMap, u: number, v: number): number[] | undefined {
+export function valuesAt({ width, height, channels, data }: FloatMap | HalfMap, u: number, v: number): number[] | undefined {
   if (!(u >= 0 && u < 1 && v >= 0 && v < 1)) return undefined;
-  const at = (Math.floor(v * map.height) * map.width + Math.floor(u * map.width)) * map.channels;
-  return [...map.data.subarray(at, at + map.channels)];
+  const at = (Math.floor(v * height) * width + Math.floor(u * width)) * channels;
+  const values = data.subarray(at, at + channels);
+  return [...(values instanceof Uint16Array ? floatsFromHalves(values) : values)];
 }
 
 /** The shortest decimal that reads back as exactly this float32. */

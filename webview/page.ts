@@ -1,3 +1,4 @@
+import type { HalfMap } from "../src/core/half";
 import type { FloatMap } from "../src/core/image";
 import type { Semantics } from "../src/core/semantics";
 import type { MapRef } from "../src/protocol/inference";
@@ -26,6 +27,8 @@ export interface Page {
   readonly painter: Painter;
   /** The map, once it is here; otherwise it is asked for, and the page is brought up to date when it has come. */
   mapOf(ref: ShownRef): ShownMap | undefined;
+  /** The same as it came, for drawing: halves need not be decoded. */
+  storedOf(ref: ShownRef): HalfMap | FloatMap | undefined;
   /** How the engine names it; undefined while the run has no key. */
   refOf(ref: ShownRef): MapRef | undefined;
   labelOf(ref: ShownRef): string;

@@ -276,13 +276,15 @@ export class Panel {
 
   #showStep(rowId: string, step: number | undefined, linked: boolean): void {
     const { view } = this.#state;
+    // The questions are on their way while the page is brought up to date.
+    if (step !== undefined) this.#expectStep(rowId, step);
     this.#changeView(withStep(view, this.#scene.rows.map(({ timeline }) => timeline), rowId, step, linked || view.linkSteps === true));
   }
 
   /** Asks for the maps of a step before it is shown. */
   #expectStep(rowId: string, step: number): void {
     for (const { task, column } of this.#scene.rows.find((row) => row.rowId === rowId)?.tiles ?? []) {
-      if (task && column === task) this.#page.mapOf({ kind: "step", rowId, task, step });
+      if (task && column === task) this.#page.storedOf({ kind: "step", rowId, task, step });
     }
   }
 

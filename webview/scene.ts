@@ -1,3 +1,4 @@
+import type { HalfMap } from "../src/core/half";
 import type { FloatMap } from "../src/core/image";
 import { depthKindText, normalsFrameText, type DepthKind, type NormalsFrame, type Task } from "../src/core/semantics";
 import type { DecodedImage } from "../src/protocol/inference";
@@ -28,7 +29,7 @@ export interface TileView {
   /** Absent until something has arrived; then `waiting` says for what. */
   readonly picture?: Picture;
   /** What the probe reads; `signX` -1 where normals are shown in the other frame. */
-  readonly map?: FloatMap;
+  readonly map?: FloatMap | HalfMap;
   readonly signX: 1 | -1;
   /** Read in place of `map` where several are shown. */
   readonly read?: (u: number, v: number) => { readonly values: readonly number[]; readonly text: string } | undefined;
@@ -106,7 +107,7 @@ function shownRows({ settings }: PanelState, generation: Generation | undefined)
   return rows.length > 0 ? rows : generation.settings.rows;
 }
 
-/** What a tile is made from; maps of steps come from `page.mapOf`. */
+/** What a tile is made from; maps of steps come from `page.storedOf`, or `page.mapOf` to compute with. */
 export interface Context {
   readonly page: Page;
   readonly view: ViewState;
@@ -192,7 +193,7 @@ function mapTile(row: RowSettings, task: Task, context: Context): TileView {
   const ref: ShownRef | undefined = step ? stepRef(row.rowId, task, step.step) : run?.result && { kind: "result", rowId: row.rowId, task };
   // A cached run races through its steps: their maps are not worth a question each.
   const racing = run?.cached && !run.result;
-  const map = ref && !racing ? context.page.mapOf(ref)?.map : undefined;
+  const map = ref && !racing ? context.page.storedOf(ref) : undefined;
   const busy = isBusy(row, task, context);
   const exportable = run?.result && { generation: run.generation, quantity: "map" as const };
   const pinned = isSameRef(ref, context.view.pinned);
@@ -222,7 +223,7 @@ function badgeOf(run: RunView | undefined, step: StepView | undefined, stale: bo
   return timesteps.length === 1 ? `t = ${timesteps[0]}` : `t = ${timesteps[0]} → ${timesteps[timesteps.length - 1]}`;
 }
 
-function depthLook(map: FloatMap | undefined, run: RunView | undefined, { view }: Context): Partial<TileView> {
+function depthLook(map: FloatMap | HalfMap | undefined, run: RunView | undefined, { view }: Context): Partial<TileView> {
   const semantics = semanticsOf("depth", run);
   const depthKind: DepthKind = semantics.task === "depth" ? semantics.depthKind : "affine-depth";
   const kindInFull = depthKindText[depthKind];
@@ -234,7 +235,7 @@ function depthLook(map: FloatMap | undefined, run: RunView | undefined, { view }
   };
 }
 
-function normalsLook(map: FloatMap | undefined, run: RunView | undefined, { view }: Context): Partial<TileView> {
+function normalsLook(map: FloatMap | HalfMap | undefined, run: RunView | undefined, { view }: Context): Partial<TileView> {
   const semantics = semanticsOf("normals", run);
   const own: NormalsFrame = semantics.task === "normals" ? semantics.frame : "RUB";
   const frame = view.normalsFrame ?? own;

@@ -175,7 +175,7 @@ function takeEvent(generation: Generation, event: PredictEvent, maps: StepMaps):
     case "result": {
       const run = runOf(generation, event.result.runId);
       run.result = event.result;
-      run.runKey ??= event.result.runKey;
+      if (run.runKey === undefined && event.result.runKey !== undefined) run.runKey = run.storeKey = event.result.runKey;
       maps.forgetFailures();
       return;
     }

@@ -140,11 +140,13 @@ export class Tile {
   }
 
   #showMarks(aspect: number | undefined): void {
-    if (!this.#marks || !this.actions.marks) return;
-    const { clientWidth, clientHeight } = this.#area;
-    this.#marks.element.hidden = !this.view.picture || !aspect || clientWidth === 0;
-    this.element.classList.toggle("draws-line", this.actions.marks.drawsLine);
-    if (aspect && !this.#marks.element.hidden) this.#marks.update(spanOf(this.actions.look.viewpoint, aspect, clientWidth, clientHeight));
+    const { marks } = this.actions;
+    if (!this.#marks || !marks) return;
+    this.element.classList.toggle("draws-line", marks.drawsLine);
+    const shown = this.view.picture !== undefined && aspect !== undefined && (marks.probes.length > 0 || marks.line !== undefined);
+    this.#marks.element.hidden = !shown;
+    // The size is asked for only when needed: it makes the browser lay the page out.
+    if (shown) this.#marks.update(spanOf(this.actions.look.viewpoint, aspect, this.#area.clientWidth, this.#area.clientHeight));
   }
 
   #size(): { width: number; height: number } {

@@ -109,7 +109,7 @@ export function thumbnailOf(map: FloatMap): FloatMap {
   return mapOf(Math.floor(map.width / stride), Math.floor(map.height / stride), map.channels, (x, y, c) => map.data[(y * stride * map.width + x * stride) * map.channels + c]);
 }
 
-export function step(row: RowSettings, task: Task, index: number, map: FloatMap, stdSoFar?: FloatMap): PredictEvent {
+export function step(row: RowSettings, task: Task, index: number, map: FloatMap, stdSoFar?: FloatMap): Extract<PredictEvent, { type: "step" }> {
   const timestep = 999 - Math.floor((index * 1000) / row.steps);
   return { type: "step", runId: `${row.rowId}:${task}`, member: 0, step: index, steps: row.steps, timestep, map: halfFromMap(map), thumbnail: thumbnailOf(map), stdSoFar };
 }
