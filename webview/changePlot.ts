@@ -130,7 +130,7 @@ export class ChangePlot implements PlotTab {
     const failure = answers.findIndex((answer) => answer.failure !== undefined);
     if (failure >= 0) return `${this.#runs[failure].label}: ${answers[failure].failure}`;
     if (answers.some(({ value }) => value === undefined)) return "Curves are drawn when all steps of a run are there.";
-    return view.pinned?.task === this.#task ? "" : "Pin a reference to see how far every step is from it.";
+    return view.pinned?.task === this.#task ? "" : "Pin a reference (P on a tile) to see how far every step is from it.";
   }
 }
 

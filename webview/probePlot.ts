@@ -64,7 +64,7 @@ export class ProbePlot implements PlotTab {
     const probes = (page.state.view.probes ?? []).slice(0, mostProbes);
     this.#runs = plottedRuns(page, slots, task);
     this.#quantityChoice.element.hidden = task !== "normals";
-    if (probes.length === 0) return "Pin a probe to follow its value over the steps: Shift+click on a tile, or + while the crosshair is on it.";
+    if (probes.length === 0) return "Mark a place to follow its value over the steps: Shift+click on a tile, or M at the crosshair.";
     if (this.#runs.length === 0) return `Values are listed once a ${task} run has begun.`;
     this.#unit = task === "depth" ? depthUnitOf(this.#runs) : this.#quantity === "angle" ? "degrees" : `${this.#quantity}, ${frameOf(page, this.#runs)}`;
     const answers = this.#runs.map((run) => this.#ask(page, run, probes));
@@ -97,7 +97,7 @@ export class ProbePlot implements PlotTab {
       this.#cards.set(key, card);
       const size = page.generation?.photo;
       const place = size ? `${Math.floor(point.u * size.width)}, ${Math.floor(point.v * size.height)}` : "";
-      card.update(`${number + 1} · ${place}`, task === "depth" ? `Depth (${this.#unit})` : `Normals (${this.#unit})`, tracks);
+      card.update(number + 1, place, task === "depth" ? `Depth (${this.#unit})` : `Normals (${this.#unit})`, tracks);
       return card.element;
     });
     setChildren(this.element, [...cards, this.#note]);
@@ -157,22 +157,26 @@ function frameOf(page: Page, runs: readonly PlottedRun[]): string {
 /** One probe: a small chart, and the numbers of what is on show. */
 class ProbeCard {
   readonly element = el("section", "probe-card");
-  readonly #title = el("h3");
+  /** Coloured as the mark on the tiles. */
+  readonly #number = el("span");
+  readonly #place = el("span", "number");
   readonly #chart: Chart;
   readonly #values = attributes(el("ul", "probe-values"), { "aria-label": "Values on show" });
 
   constructor(pick: (point: { readonly rowId?: string; readonly step?: number }) => void, remove: () => void) {
     this.#chart = new Chart({ pick });
-    const side = el("div", "probe-side", el("header", "probe-head", this.#title, iconButton("Remove this probe", "remove", remove).element), this.#values);
+    const side = el("div", "probe-side", el("header", "probe-head", el("h3", "", this.#number, this.#place), iconButton("Remove this probe", "remove", remove).element), this.#values);
     this.element.append(this.#chart.element, side);
   }
 
-  update(title: string, unit: string, tracks: readonly Track[]): void {
-    setText(this.#title, title);
+  update(number: number, place: string, unit: string, tracks: readonly Track[]): void {
+    setText(this.#number, String(number));
+    this.#number.className = `probe-number probe-${number}`;
+    setText(this.#place, place);
     const runs = tracks.map(({ run }) => run);
     const axis = stepAxis(runs);
     const inputs = tracks.flatMap(({ run, series }) => [run.label, run.slot, run.steps, series]);
-    this.#chart.update([...inputs, unit], () => viewOf(title, unit, tracks));
+    this.#chart.update([...inputs, unit, number], () => viewOf(`${number} at ${place}`, unit, tracks));
     this.#chart.rule(shownRules(runs, axis));
     while (this.#values.childElementCount > tracks.length) this.#values.lastElementChild?.remove();
     tracks.forEach(({ run, shown }, i) => showValue(this.#values, i, run, shown));

@@ -52,7 +52,7 @@ export class ProfilePlot implements PlotTab {
     this.#page = page;
     const { line } = page.state.view;
     this.#line = line;
-    if (!line) return "Draw a line on a tile (Alt+drag) to see depth along it, for every run.";
+    if (!line) return "Draw a line on a tile to see depth along it, for every run: Alt+drag, or the line button of the toolbar.";
     const target = targetOf(page);
     const all = profilesOf(page, tools);
     const base = target ? { map: target.map, kind: depthKindOf(target), label: target.label } : all[0];
@@ -99,7 +99,7 @@ export class ProfilePlot implements PlotTab {
     }));
     const ends = this.#profiles.map(({ label }, p) => `${label}: from ${shortText(this.#values[p][0])} to ${shortText(this.#values[p][count - 1])}`);
     const title = `Depth along the line, ${this.#unit}`;
-    return { title, lines, x: { label: "Distance along the line, pixels", domain: [0, pixels] }, y: { label: kinds.has("m") ? "Depth, m" : "Depth" }, summary: `${title}. ${ends.join("; ")}.` };
+    return { title, lines, x: { label: "Distance from A to B, pixels", domain: [0, pixels] }, y: { label: kinds.has("m") ? "Depth, m" : "Depth" }, summary: `${title}. ${ends.join("; ")}.` };
   }
 
   /** The crosshair of the tiles goes along the line. */

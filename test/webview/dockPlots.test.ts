@@ -166,7 +166,7 @@ describe("plots of the dock", () => {
 
     it("says how to pin one", async () => {
       await open({ dock: "probes" });
-      assert.match((await stage.page.locator(".dock-hint").textContent()) ?? "", /Shift\+click.*\+/);
+      assert.match((await stage.page.locator(".dock-hint").textContent()) ?? "", /Shift\+click on a tile, or M/);
     });
 
     it("reads all probes of a run at once, draws them over the steps, and lists what is on show", async () => {
@@ -175,8 +175,9 @@ describe("plots of the dock", () => {
       assert.deepEqual(asks.map(({ name, params }) => name === "series" && [params.refs.length, params.points]), [[5, points], [5, points], [1, points]]);
       assert.equal(await stage.page.locator(".probe-card").count(), 2);
       near((await dotsOf(stage, chart(0), "filled")).slice(0, 4).map(({ y }) => y), [0.25, 0.35, 0.45, 0.55], 0.01);
-      assert.deepEqual(await stage.page.locator(".probe-card").first().locator(".number").allTextContents(), ["0.45", "1.15", "1.15"]);
-      assert.equal(await stage.page.locator(".probe-head h3").first().textContent(), "1 · 12, 16");
+      assert.deepEqual(await stage.page.locator(".probe-card").first().locator(".probe-values .number").allTextContents(), ["0.45", "1.15", "1.15"]);
+      assert.equal(await stage.page.locator(".probe-head .number").first().textContent(), "12, 16");
+      assert.deepEqual(await stage.page.locator(".probe-number").evaluateAll((marks) => marks.map((mark): [string | null, string] => [mark.textContent, mark.className])), [["1", "probe-number probe-1"], ["2", "probe-number probe-2"]], "as on the tiles");
       const lines = await csv();
       assert.equal(lines[0], "probe,x (pixels),y (pixels),run,task,step,steps,timestep (0-based),value (relative depth)");
       assert.equal(lines[3], "1,12,16,Multi-step,depth,3,4,499,0.45");
