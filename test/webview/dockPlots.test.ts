@@ -177,7 +177,7 @@ describe("plots of the dock", () => {
       near((await dotsOf(stage, chart(0), "filled")).slice(0, 4).map(({ y }) => y), [0.25, 0.35, 0.45, 0.55], 0.01);
       assert.deepEqual(await stage.page.locator(".probe-card").first().locator(".probe-values .number").allTextContents(), ["0.45", "1.15", "1.15"]);
       assert.equal(await stage.page.locator(".probe-head .number").first().textContent(), "12, 16");
-      assert.deepEqual(await stage.page.locator(".probe-number").evaluateAll((marks) => marks.map((mark): [string | null, string] => [mark.textContent, mark.className])), [["1", "probe-number probe-1"], ["2", "probe-number probe-2"]], "as on the tiles");
+      assert.deepEqual(await stage.page.locator(".probe-number").evaluateAll((marks) => marks.map((mark) => [mark.textContent, mark.getAttribute("class")])), [["1", "probe-number probe-1"], ["2", "probe-number probe-2"]], "as on the tiles");
       const lines = await csv();
       assert.equal(lines[0], "probe,x (pixels),y (pixels),run,task,step,steps,timestep (0-based),value (relative depth)");
       assert.equal(lines[3], "1,12,16,Multi-step,depth,3,4,499,0.45");
