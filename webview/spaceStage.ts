@@ -120,16 +120,16 @@ export class SpaceStage implements Part {
     }
     if (wanted.every((part, i) => part === this.#shown[i]) && this.#shown.length > 0) return;
     this.#shown = wanted;
-    const surface = this.#surface(map, settings, scaling, source);
+    if (this.#grid?.fullSize !== map) this.#grid = gridOf(map, view.maxPoints);
+    const surface = this.#surface(this.#grid, settings, scaling, source);
     view.show(surface);
     this.#describe(map, surface, settings, source);
   }
 
-  #surface(map: FloatMap, settings: SpaceSettings, scaling: DepthScaling, source: ColourSource | undefined): Surface {
-    if (this.#grid?.fullSize !== map) this.#grid = gridOf(map);
-    const key = [map, source && sourceData(source)];
-    if (!this.#colours || !key.every((part, i) => part === this.#colours?.key[i])) this.#colours = { key, colours: coloursOf(this.#grid, source) };
-    return surfaceOf(this.#grid, this.#colours.colours, settings, scaling);
+  #surface(grid: Grid, settings: SpaceSettings, scaling: DepthScaling, source: ColourSource | undefined): Surface {
+    const key = [grid, source && sourceData(source)];
+    if (!this.#colours || !key.every((part, i) => part === this.#colours?.key[i])) this.#colours = { key, colours: coloursOf(grid, source) };
+    return surfaceOf(grid, this.#colours.colours, settings, scaling);
   }
 
   /** How much of the map is shown: drawn points, those left out for their number, and those without a place. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import sharp from "sharp";
+import { halfFromMap } from "../../src/core/half";
 import type { FloatMap } from "../../src/core/image";
 import type { Semantics } from "../../src/core/semantics";
 import type { DecodedImage } from "../../src/protocol/inference";
@@ -225,14 +226,53 @@ describe("depth in space", () => {
   });
 
   it("shows a step that the host has to send", async () => {
-    await open(spaceInit(), ...planeRun());
+    const runId = "multi:depth";
+    const stepPlans = [999, 749, 499, 249].map((timestep) => ({ timestep, alphaBar: 0.5, toldNoise: 0.7, inputNoise: 0.7 }));
+    const steps = stepPlans.map(({ timestep }, step): ToWebview => event(1, { type: "step", runId, member: 0, step, steps: 4, timestep, thumbnail: mapOf(4, 4, 1, () => 0) }));
+    const [started, image, first, ...rest] = planeRun();
+    const planned = event(1, { type: "planned", runId, runKey: "key", cached: true, steps: stepPlans });
+    const result = event(1, { type: "result", result: { ...resultOf(multi, "depth", depth), runKey: "key" } });
+    await open(spaceInit(), started, image, planned, ...steps, first, ...rest, result);
     await stage.page.locator('input[aria-label="Step in space"]').fill("1");
     await stage.settle();
     assert.match((await stage.page.locator(".space-head").textContent()) ?? "", /step 2 of 4/);
     assert.match((await stage.page.locator(".space-message").textContent()) ?? "", /Multi-step, step 2 of 4: no depth yet/);
+    const ask = (await stage.sentOf("ask")).find(({ name, params }) => name === "map" && JSON.stringify(params) === JSON.stringify({ kind: "step", runKey: "key", step: 1 }));
+    assert.ok(ask);
+    // 0.25 and its sum with the shift are exact in halves.
+    await stage.send({ type: "answer", id: ask.id, result: { map: halfFromMap(mapOf(width, height, 1, () => 0.25)) } });
+    await checked();
+    assert.equal(await stage.page.locator(".space-message").isVisible(), false);
+    const { name, ply } = await savedPly();
+    assert.equal(name, "room-Multi-step-step-2-of-4.ply");
+    near(ply.point(100), ray(100 % width, Math.floor(100 / width)).map((part) => part * 0.75), 1e-6);
     await stage.page.locator('input[aria-label="Step in space"]').fill("4");
     await stage.settle();
-    assert.equal(await stage.page.locator(".space-message").isVisible(), false);
+    near((await savedPly()).ply.point(0), ray(0, 0).map((part) => part * planeZ(0, 0)), 1e-5);
+  });
+
+  it("opens on the depth of a tile", async () => {
+    await stage.send(init(stateOf(settings)), ...planeRun());
+    await stage.tile("single:depth").hover();
+    await stage.tile("single:depth").locator('vscode-button[aria-label="Show in 3D"]').click();
+    await stage.page.waitForSelector(".space-room[data-shown]");
+    assert.equal(await count(), "1,536 of 1,536 points");
+    assert.match((await savedPly()).name, /^room-Single-step/);
+  });
+
+  it("draws fewer points of a large map than it saves, and says how many", async () => {
+    const large = mapOf(480, 320, 1, () => 0.5);
+    await open(spaceInit(), ...planeRun(large));
+    // The tests' browser has no graphics device.
+    assert.equal(await count(), "38,400 of 153,600 points, every 2nd pixel");
+    near(await seen(40.5 / width, 8.5 / height), colourAt(40, 8), 1);
+    assert.equal((await savedPly()).ply.points, 153_600);
+  });
+
+  it("is cut where depth jumps", async () => {
+    await open(spaceInit({ shape: "mesh", shift: 0 }), ...planeRun(mapOf(width, height, 1, (x) => (x < 24 ? 1 : 9))));
+    assert.match((await count()) ?? "", /^2,852 triangles/, "two less for each of the 31 cells on the edge");
+    assert.equal((await savedPly()).ply.faces, 2852);
   });
 
   it("turns and zooms by keys, draws only then, and goes back", async () => {

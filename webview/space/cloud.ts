@@ -10,9 +10,6 @@ import type { Surface } from "./view";
 
 export type SpaceSettings = Extract<StageView, { kind: "space" }>;
 
-/** Points that are drawn at most: all pixels of a map of 768 x 576. */
-export const maxPoints = 450_000;
-
 /** Prediction and camera at the size that is drawn. */
 export interface Grid {
   readonly prediction: FloatMap;
@@ -21,7 +18,8 @@ export interface Grid {
   readonly fullSize: { readonly width: number; readonly height: number };
 }
 
-export function gridOf(prediction: FloatMap, most = maxPoints): Grid {
+/** At most `most` pixels of a prediction, in rows and columns. */
+export function gridOf(prediction: FloatMap, most: number): Grid {
   const stride = strideFor(prediction, most);
   return { prediction: thinnedMap(prediction, stride), stride, fullSize: prediction };
 }

@@ -32,7 +32,7 @@ export function cloudFile(page: Page, { map, label }: ShownMap, settings: SpaceS
     comments,
   });
   const stem = image.replace(/\.[^.]+$/, "");
-  const part = label.replace(/[^\p{L}\p{N}.,-]+/gu, "-").replace(/^-|-$/g, "");
+  const part = label.replace(/[^\p{L}\p{N}.]+/gu, "-").replace(/^-|-$/g, "");
   const projection = { ...scaling, fovDegrees, formula: `z = ${formula}`, units, everyPixel: grid.stride };
   return { files: [{ name: `${stem}-${part}.ply`, content }], provenance: { depth: result?.provenance ?? of, shown: of, shape: settings.shape, colour: source?.kind, projection } };
 }

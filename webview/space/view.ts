@@ -90,6 +90,14 @@ export class SpaceView {
     this.draw();
   }
 
+  /** Points that can be drawn while a slider moves: all pixels of 768 x 576 on a graphics device, a quarter where a processor plays one. */
+  get maxPoints(): number {
+    const context = this.#renderer.getContext();
+    const named = context.getExtension("WEBGL_debug_renderer_info");
+    const device = String(context.getParameter(named?.UNMASKED_RENDERER_WEBGL ?? context.RENDERER));
+    return /swiftshader|llvmpipe|software|basic render/i.test(device) ? 120_000 : 450_000;
+  }
+
   /** Puts the eye where the photograph was taken, above, or to the right of the scene. */
   look(viewpoint: Viewpoint): void {
     this.#viewpoint = viewpoint;
