@@ -11,6 +11,14 @@ export interface RgbImage {
   readonly data: Uint8Array | Float32Array;
 }
 
+/** A part of an image, in pixels of the upright image. */
+export interface Crop {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
 /**
  * A map of floats, interleaved H x W x C: depth, disparity or standard deviation (C = 1), normals (C = 3).
  * This is the layout of .npy files and of GPU textures; networks use planar NCHW tensors.

@@ -4,7 +4,6 @@ import { isCancelled, PlumblineError, throwIfCancelled, unexpected } from "../co
 import type { Device, DeviceChoice } from "../core/settings";
 import type { Tensor } from "../core/tensor";
 import { convertComponent } from "../graph/convert";
-import { readRgbImage } from "../io/imageFile";
 import { validateSettings } from "../pipeline/options";
 import { plannedWork } from "../pipeline/predict";
 import { protocolVersion, type InferenceApi, type PredictEvent, type PredictParams, type PredictReturn, type RecordedTensor } from "../protocol/inference";
@@ -12,6 +11,7 @@ import type { CallContext, Handlers } from "../protocol/rpc";
 import { version } from "../../package.json";
 import { FileHashes } from "./fileHash";
 import { LatentStore } from "./imageLatents";
+import { ImageReadAhead, type PendingImage } from "./imageReadAhead";
 import { mapQuestions } from "./mapQuestions";
 import { NetworkStore } from "./networkStore";
 import { ProgressTracker, totalWork } from "./progress";
@@ -21,6 +21,7 @@ import { availableDevices, createNetwork, engineVersions } from "./session";
 /** The engine's methods. Requests that use networks run one after another; a cancelled one leaves the queue unrun. */
 export function engineHandlers(): Handlers<InferenceApi> {
   const engine: Engine = { store: new NetworkStore(), hashes: new FileHashes(), latents: new LatentStore(), failures: new Map() };
+  const images = new ImageReadAhead();
   let last: Promise<unknown> = Promise.resolve();
   function queued<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const run = last.then(() => {
@@ -36,16 +37,19 @@ export function engineHandlers(): Handlers<InferenceApi> {
       if (received !== protocolVersion) throw unexpected("protocol-mismatch", "the protocol version", String(protocolVersion), received, "Install Plumbline again: its parts are of different versions.");
       return { protocolVersion, pid: process.pid, versions: { plumbline: version, ...engineVersions() }, devices: availableDevices() };
     },
-    predict: (params, context) => queued(context.signal, () => runRequest(engine, params, context)),
+    predict: async (params, context) => {
+      const image = images.announce(params);
+      return queued(context.signal, () => runRequest(engine, params, image, context)).finally(() => image.done());
+    },
     component: (params, { signal }) => queued(signal, () => runComponent(engine, params)),
     ...mapQuestions,
     release: (_params, { signal }) => queued(signal, async () => (await engine.store.clear(), {})),
   };
 }
 
-async function runRequest(engine: Engine, params: PredictParams, { signal, report }: CallContext<PredictEvent>): Promise<PredictReturn> {
+async function runRequest(engine: Engine, params: PredictParams, pending: PendingImage, { signal, report }: CallContext<PredictEvent>): Promise<PredictReturn> {
   requireRuns(params);
-  const image = await readRgbImage(params.imagePath);
+  const image = await pending.read();
   await report({ type: "image", image: { width: image.image.width, height: image.image.height, rgb: image.rgb8 } });
   const tracker = new ProgressTracker(totalWork(params.runs.map(({ settings }) => plannedWork(settings, decodesSteps(params)))));
   const job: Job = { params, image, tracker, signal, keysInUse: new Set(), report };

@@ -65,12 +65,12 @@ interface Preparation {
  * the tensors that were asked for, which the cache does not hold.
  */
 export async function performRun(engine: Engine, job: Job, run: RunRequest, chosen: ChosenDevice, acceptable: readonly Device[]): Promise<readonly RecordedTensor[]> {
-  const { params, image, signal, report } = job;
+  const { params, signal, report } = job;
   const startMillis = performance.now();
   const { noise } = run.settings;
   const fileNoise = noise.kind === "file" ? await readNoiseFile(noise.path) : undefined;
   const model = await describeRun(run, engine.hashes, signal);
-  const lookup: Lookup | undefined = params.cache && (await lookUp(params.cache.dir, run, model, image.sha256, acceptable, engine.hashes));
+  const lookup: Lookup | undefined = params.cache && (await lookUp(params.cache.dir, run, model, contentOf(job), acceptable, engine.hashes));
   const cached = params.recordSteps ? undefined : lookup?.cached;
   const runKey = cached?.info.runKey ?? lookup?.keys.get(chosen.device);
   if (runKey !== undefined) job.keysInUse.add(runKey);
@@ -109,7 +109,7 @@ async function compute(engine: Engine, job: Job, prepared: Preparation, runKey: 
   const { runId, task, settings } = run;
   const progress = (stage: Stage): Promise<void> => report({ type: "progress", runId, stage, ...tracker.now() });
   await progress("load");
-  const imageLatents = engine.latents.of(image.sha256, `${model.encoderHash} ${chosen.device}`);
+  const imageLatents = engine.latents.of(contentOf(job), `${model.encoderHash} ${chosen.device}`);
   const size = processingSizeOf(image.image, settings.processingResolution, model.description.vae.downsamplingFactor);
   const estimator = await loadModel(task, model, chosen.device, engine.store, { isEncoded: imageLatents.get(size) !== undefined, signal });
   const loadMillis = performance.now() - startMillis;
@@ -143,6 +143,11 @@ async function compute(engine: Engine, job: Job, prepared: Preparation, runKey: 
   return params.recordSteps ? recordedTensors(task, prediction.initialNoise, records) : [];
 }
 
+/** Names what the networks see: the file's contents, and which part of them. */
+function contentOf({ image, params: { crop } }: Job): string {
+  return crop ? `${image.sha256} ${crop.width} x ${crop.height} at ${crop.left}, ${crop.top}` : image.sha256;
+}
+
 /** Says where the networks run, or ran, when that is not what was said last. */
 async function reportDevice(job: Job, { device, note }: ChosenDevice): Promise<void> {
   if (job.device !== device) await job.report({ type: "device", device, ...(note !== undefined && { note }) });
@@ -163,7 +168,7 @@ function provenanceOf({ image, params }: Job, { run, chosen, model }: Preparatio
   const notes = [...image.notes, ...model.description.assumptions];
   return {
     tool: { name: "plumbline", version },
-    image: { path: params.imagePath, width: image.image.width, height: image.image.height, sha256: image.sha256 },
+    image: { path: params.imagePath, width: image.image.width, height: image.image.height, sha256: image.sha256, ...(params.crop && { crop: params.crop }) },
     model: { id: model.description.id, dir: model.description.dir, files: model.fileHashes },
     task: run.task,
     semantics: model.semantics,

@@ -1,5 +1,5 @@
 import type { HalfMap } from "../core/half";
-import type { FloatMap } from "../core/image";
+import type { Crop, FloatMap } from "../core/image";
 import type { Semantics, Task } from "../core/semantics";
 import type { Device, DeviceChoice, RunRequest, RunSettings } from "../core/settings";
 
@@ -9,7 +9,7 @@ export const protocolVersion = 2;
 /** Where a result came from; written as run.json and shown in the panel. */
 export interface Provenance {
   readonly tool: { readonly name: "plumbline"; readonly version: string };
-  readonly image: { readonly path: string; readonly width: number; readonly height: number; readonly sha256: string };
+  readonly image: { readonly path: string; readonly width: number; readonly height: number; readonly sha256: string; readonly crop?: Crop };
   readonly model: {
     readonly id: string;
     readonly dir: string;
@@ -112,6 +112,8 @@ export interface RecordedTensor {
 
 export interface PredictParams {
   readonly imagePath: string;
+  /** Cut out of the upright image before anything else; maps are of this part. The whole image when absent. */
+  readonly crop?: Crop;
   /** Runs share the decoded image and, per encoder, the encoded latent. At least one. */
   readonly runs: readonly RunRequest[];
   readonly device: DeviceChoice;
