@@ -12,8 +12,10 @@ interface HeldRun {
   messages: GenerationMessage[];
 }
 
-/** Images whose runs are held; a page keeps as many. */
+/** Images whose runs are held at most; a page keeps as many. */
 const heldImages = 4;
+/** Bytes of results and photographs held at most; the image that was run last is held in any case. */
+const heldBytes = 400e6;
 /** Steps of one run whose thumbnails are held; of longer runs they are these many, evenly spread. */
 const heldThumbnails = 128;
 
@@ -31,7 +33,10 @@ export class HeldRuns {
     if (!run) return;
     dropReplaced(run.messages, message);
     run.messages.push(leanMessage(message));
-    if (message.type === "event" && message.event.type === "result") this.#dropEarlier(run, message.event.result.runId);
+    if (message.type === "event" && message.event.type === "result") {
+      this.#dropEarlier(run, message.event.result.runId);
+      this.#dropOldImages();
+    }
     if (message.type === "finished" && !run.isPartial) this.#runs = this.#runs.filter((other) => other.image !== run.image || other.generation >= run.generation);
   }
 
@@ -49,6 +54,16 @@ export class HeldRuns {
     const isEarlier = (run: HeldRun): boolean => run.image === image && run.generation < generation;
     for (const run of this.#runs.filter(isEarlier)) run.messages = run.messages.filter((message) => message.type !== "event" || runIdOf(message.event) !== runId);
     this.#runs = this.#runs.filter((run) => !isEarlier(run) || run.messages.some(isResult));
+  }
+
+  /** What is dropped is in the cache: it is run again when it is shown again. */
+  #dropOldImages(): void {
+    const bytes = (): number => this.#runs.reduce((sum, run) => sum + run.messages.reduce((ofRun, message) => ofRun + bytesOf(message), 0), 0);
+    const latest = this.#runs.at(-1)?.image;
+    while (bytes() > heldBytes && this.#runs[0].image !== latest) {
+      const { image } = this.#runs[0];
+      this.#runs = this.#runs.filter((run) => run.image !== image);
+    }
   }
 
   has(image: number): boolean {
@@ -83,6 +98,15 @@ function isResult(message: GenerationMessage): boolean {
 function runIdOf(event: PredictEvent): string | undefined {
   if (event.type === "result") return event.result.runId;
   return "runId" in event ? event.runId : undefined;
+}
+
+/** Of what is large in a message. */
+function bytesOf(message: GenerationMessage): number {
+  if (message.type !== "event") return 0;
+  if (message.event.type === "image") return message.event.image.rgb.byteLength;
+  if (message.event.type !== "result") return 0;
+  const { map, stdOverSteps, stdOverMembers } = message.event.result;
+  return [map, stdOverSteps, stdOverMembers].reduce((sum, each) => sum + (each?.data.byteLength ?? 0), 0);
 }
 
 /** The message without the map of a step, and of very many steps without most thumbnails. */

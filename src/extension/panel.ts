@@ -40,6 +40,8 @@ export class GeometryPanel {
   #notices: readonly PanelNotice[];
   /** The way to the page, between its `ready` and its being hidden. */
   #post?: (message: ToWebview) => void;
+  /** Until the page says that it is ready, what still comes is of the page before it. */
+  #isLoading = true;
   #settleFirst: (outcome: Outcome) => void = () => undefined;
   /** Settles with the end of the first run. */
   readonly firstRun = new Promise<Outcome>((resolve) => (this.#settleFirst = resolve));
@@ -116,6 +118,7 @@ export class GeometryPanel {
   }
 
   #loadPage(): void {
+    this.#isLoading = true;
     this.panel.webview.html = pageHtml(this.panel.webview, this.services.extensionUri);
   }
 
@@ -126,6 +129,7 @@ export class GeometryPanel {
   async #receive(message: FromWebview): Promise<void> {
     switch (message.type) {
       case "ready":
+        this.#isLoading = false;
         return this.#fillPage();
       case "run":
         this.#notices = [];
@@ -133,6 +137,7 @@ export class GeometryPanel {
       case "cancel":
         return this.cancel();
       case "state":
+        if (this.#isLoading) return;
         this.#state = message.state;
         this.#setTitle();
         this.options.onState?.(message.state);

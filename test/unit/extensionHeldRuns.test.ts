@@ -62,6 +62,18 @@ describe("runs that are held for a page that was hidden", () => {
     for (let image = 0; image < 10; image++) held.hold({ type: "started", generation: image + 1, image, settings: panel });
     assert.deepEqual([0, 5, 6, 9].map((image) => held.has(image)), [false, false, true, true]);
   });
+
+  it("are those of fewer images when their results are large, and always of the last", () => {
+    const held = new HeldRuns();
+    const large = (runId: string): PredictEvent => ({ type: "result", result: { runId, map: { width: 45e6, height: 1, channels: 1, data: new Float32Array(45e6) }, provenance: {} as Provenance } });
+    for (const image of [0, 1, 2]) {
+      held.hold({ type: "started", generation: image + 1, image, settings: panel });
+      held.hold({ type: "event", generation: image + 1, event: large("a:depth") });
+    }
+    assert.deepEqual([0, 1, 2].map((image) => held.has(image)), [false, true, true]);
+    for (const runId of ["b:depth", "c:depth"]) held.hold({ type: "event", generation: 3, event: large(runId) });
+    assert.deepEqual([0, 1, 2].map((image) => held.has(image)), [false, false, true]);
+  });
 });
 
 describe("an image's earlier run", () => {

@@ -20,7 +20,7 @@ describe("Inspect Denoising Steps, saved and opened again", function () {
   const folder = join(scratch, "pictures");
   const image = join(folder, "room.jpg");
   const session = join(folder, "room.plumbline.json");
-  const open = (): Promise<Workbench> => openWorkbench({ folder, home: join(scratch, "home"), settings: { "files.hotExit": "off" } });
+  const open = (): Promise<Workbench> => openWorkbench({ folder, home: join(scratch, "home") });
   let workbench: Workbench;
   let frame: Frame;
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Frame } from "playwright-core";
@@ -20,7 +20,7 @@ describe("The steps of a run, from the first click to a session that is opened a
   const scratch = mkdtempSync(join(tmpdir(), "plumbline-steps-"));
   const folder = join(scratch, "pictures");
   const session = join(folder, "bowl.plumbline.json");
-  const open = (): Promise<Workbench> => openWorkbench({ folder, home: join(scratch, "home"), settings: { "plumbline.defaultSteps": steps, "files.hotExit": "off" } });
+  const open = (): Promise<Workbench> => openWorkbench({ folder, home: join(scratch, "home"), settings: { "plumbline.defaultSteps": steps } });
   let workbench: Workbench;
   let frame: Frame;
   let rowIds: readonly string[];
@@ -44,6 +44,8 @@ describe("The steps of a run, from the first click to a session that is opened a
     rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
   });
 
+  const backups = (): readonly string[] =>
+    readdirSync(join(scratch, "home/user/User"), { recursive: true, encoding: "utf8" }).filter((name) => /^Backups[\\/].*vscode-custom-editor[\\/]./.test(name));
   const slider = () => frame.locator('.row[data-row="multi"] .timeline-slider');
   const stepShown = () => frame.locator('.row[data-row="multi"] .timeline-step');
   const view = (): SavedView["state"]["view"] => (JSON.parse(readFileSync(session, "utf8")) as SavedView).state.view;
@@ -144,5 +146,32 @@ describe("The steps of a run, from the first click to a session that is opened a
     const saved = view();
     assert.equal(saved.stage, undefined);
     assert.equal(saved.pinned?.rowId, "multi");
+  });
+
+  it("goes back to what is saved when it is reverted", async () => {
+    await tile(frame, "multi:depth").focus();
+    await workbench.page.keyboard.press("p");
+    await frame.locator(".tile.pinned").waitFor({ state: "detached" });
+    await workbench.page.locator(".tabs-container .tab.dirty").waitFor();
+    const before = frame;
+    await runCommand(workbench.page, "File: Revert File");
+    await untilTrue("the page's end", () => before.isDetached());
+    await workbench.page.locator(".tabs-container .tab:not(.dirty)", { hasText: "bowl.plumbline.json" }).waitFor();
+    frame = await panelFrame(workbench.page);
+    await tile(frame, "multi:depth").and(frame.locator(".pinned")).waitFor();
+    assert.equal(view().pinned?.rowId, "multi");
+  });
+
+  it("keeps what is not saved over a reload of the window", async () => {
+    await slider().press("Home");
+    await workbench.page.locator(".tabs-container .tab.dirty").waitFor();
+    workbench.page.once("dialog", (dialog) => void dialog.accept());
+    const saved = readFileSync(session, "utf8");
+    await untilTrue("a backup", () => backups().length > 0);
+    await workbench.page.reload();
+    frame = await panelFrame(workbench.page);
+    await stepShown().filter({ hasText: `step 1 of ${steps}` }).waitFor();
+    await workbench.page.locator(".tabs-container .tab.dirty", { hasText: "bowl.plumbline.json" }).waitFor();
+    assert.equal(readFileSync(session, "utf8"), saved);
   });
 });

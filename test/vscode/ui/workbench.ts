@@ -44,6 +44,7 @@ const quietSettings = {
   "window.titleBarStyle": "custom",
   "window.dialogStyle": "custom",
   "files.simpleDialog.enable": true,
+  "files.autoSave": "off",
 };
 
 /**
