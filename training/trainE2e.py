@@ -1,19 +1,19 @@
 """Stage 4: end-to-end fine-tuning of one task from the diffusion UNet: trainE2e.py CONFIG depth|normals.
 
-t = T, zeros for noise: z_T = 0, so z_0 = -sqrt(1 - abar_T) v; the loss is on the map that the frozen decoder makes of it.
+t = T, zeros for noise: z_T = 0, so z_0 = -sqrt(1 - abar_T) v; the loss is on the map that the frozen decoder makes of it. The
+scenes are mirrored, seen through windows, changed in colour and encoded as they are drawn.
 """
 
 import sys
 
-import numpy as np
 import torch
 
-from data import Scenes, viewed
+from data import Scenes, jittered, random_boxes, viewed
 from encodeLatents import load_vae
 from losses import affine_invariant_l1, angular_error, relative_error
 from run import TASKS, Config, Trainer, iteration_generator, load_ema, start
 from schedule import Schedule
-from trainDiffusion import Latents, phase_of
+from trainDiffusion import phase_of
 from unet import UNet
 
 
@@ -41,13 +41,20 @@ def depth_loss(decoded, truth, relative, mask, settings):
     return loss
 
 
-def train_step(trainer, task, scenes, latents, phase, settings, predict, device, dtype, generator):
-    drawn, places = latents.draw(phase["batch"], generator)
-    indices = [scenes.begins[shard] + row for shard, row, _, _ in places]
-    mirror, boxes = torch.tensor([p[2] for p in places]), torch.from_numpy(np.stack([p[3] for p in places])).long()
-    truth = viewed(scenes, task, indices, mirror, boxes, phase["size"])
-    mask = viewed(scenes, "mask", indices, mirror, boxes, phase["size"]).to(device)
-    decoded = predict(trainer.model, drawn[:, :4].to(device, dtype)).float()
+def draw_scenes(scenes, phase, settings, generator):
+    """Numbers, mirroring and windows of a batch: long [N], bool [N], long [N, 4] or None."""
+    count, full = phase["batch"], scenes.raw("mask", 0).shape
+    indices = torch.randint(scenes.count, (count,), generator=generator)
+    mirror = torch.rand(count, generator=generator) < 0.5
+    windows = "crop" in settings and torch.rand(1, generator=generator) < 0.5
+    return indices, mirror, random_boxes(count, full, settings["crop"], generator) if windows else None
+
+
+def train_step(trainer, task, scenes, phase, settings, encode, predict, device, generator):
+    chosen = draw_scenes(scenes, phase, settings, generator)
+    rgb = jittered(viewed(scenes, "rgb", *chosen, phase["size"]), generator).to(device)
+    truth, mask = viewed(scenes, task, *chosen, phase["size"]), viewed(scenes, "mask", *chosen, phase["size"]).to(device)
+    decoded = predict(trainer.model, encode(rgb)).float()
     if task == "depth":
         loss = depth_loss(decoded, truth[0].to(device), truth[1].to(device), mask, settings)
     else:
@@ -60,7 +67,7 @@ def main(config, task):
     settings = config["e2e"]
     settings["iterations"] = sum(phase["iterations"] for phase in settings["phases"])
     device, dtype, rank, world = start(config["seed"])
-    origin = load_ema(config, settings.get("origin", "diffusion"))
+    origin = load_ema(config, settings.get("origin", "diffusion").format(task=task))
     model = UNet(config["unet"]["network"])
     model.load_state_dict(origin["weights"])
     model = model.to(device, dtype, memory_format=torch.channels_last)
@@ -68,15 +75,16 @@ def main(config, task):
     vae, scale = load_vae(config, device, dtype)
     schedule, context = Schedule(**config["schedule"]), origin["contexts"][TASKS.index(task)]
     predict = lambda unet, rgb: predict_map(unet, vae, scale, schedule, rgb, context)
-    scenes = Scenes(config.scene_folders(), (task, "mask"))
+    encode = torch.no_grad()(lambda rgb: vae.encode(rgb.to(dtype).contiguous(memory_format=torch.channels_last))[0] * scale)
+    scenes = Scenes(config.scene_folders(), ("rgb", task, "mask"))
     trainer.resume()
-    current = None
     while trainer.iteration < settings["iterations"]:
         phase = phase_of(settings["phases"], trainer.iteration)
-        if phase is not current:
-            current, latents = phase, Latents(config, phase["copies"])
+        if trainer.iteration % 500 == 0:
+            scenes.refresh()
+        trainer.extras["scenes"] = scenes.count
         generator = iteration_generator(config["seed"] + 1, trainer.iteration, rank, world)
-        train_step(trainer, task, scenes, latents, phase, settings, predict, device, dtype, generator)
+        train_step(trainer, task, scenes, phase, settings, encode, predict, device, generator)
 
 
 if __name__ == "__main__":
