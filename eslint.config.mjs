@@ -14,7 +14,7 @@ export const rooms = {
   "src/catalogue": { folders: ["src/core", "src/io"], packages: ["node:*"] },
   "src/evaluation": { folders: ["src/core", "src/io", "src/catalogue"], packages: ["node:*", "picomatch", "zod"] },
   "src/inference": { folders: ["src/core", "src/pipeline", "src/graph", "src/io", "src/cache", "src/catalogue", "src/protocol"], packages: ["node:*", "onnxruntime-node"] },
-  "src/cli": { folders: ["src/core", "src/io", "src/cache", "src/catalogue", "src/protocol", "src/inference/client"], packages: ["node:*", "commander", "@observablehq/plot", "linkedom"] },
+  "src/cli": { folders: ["src/core", "src/io", "src/cache", "src/catalogue", "src/evaluation", "src/protocol", "src/inference/client"], packages: ["node:*", "commander", "@observablehq/plot", "linkedom"] },
   "src/extension": { folders: ["src/core", "src/io", "src/cache", "src/catalogue", "src/protocol", "src/inference/client"], packages: ["node:*", "vscode"] },
   webview: { folders: ["src/core", "src/protocol"], packages: ["@vscode/webview-ui-toolkit", "@observablehq/plot", "three"] },
 };

@@ -7,7 +7,11 @@ import { addComponent } from "./component";
 import { addDemo } from "./demo";
 import { report } from "./engine";
 import { addEstimate } from "./estimate";
+import { addEvaluate } from "./evaluate";
+import { addMerge } from "./merge";
 import { isUsageError } from "./programOptions";
+import { addReport } from "./report";
+import { addSpotCheck } from "./spotCheck";
 import { addStudy } from "./study";
 import { addTable } from "./table";
 
@@ -22,7 +26,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     .showHelpAfterError("(--help shows the options)")
     .configureHelp({ sortOptions: false })
     .addHelpText("after", "\nExit codes: 0 done, 1 an image or a file failed, 2 wrong usage, 130 cancelled.\nplumbline COMMAND --help shows options and examples.");
-  for (const add of [addEstimate, addCompare, addComponent, addBench, addDemo, addTable, addStudy]) add(program);
+  for (const add of [addEstimate, addCompare, addSpotCheck, addEvaluate, addMerge, addReport, addComponent, addBench, addDemo, addTable, addStudy]) add(program);
   try {
     await program.parseAsync(argv);
     return process.exitCode === 1 ? 1 : 0;

@@ -81,7 +81,7 @@ export function specSchema(): object {
   return z.toJSONSchema(spec, { io: "input" });
 }
 
-/** Reads and checks a spec; `folder` comes back absolute. Throws `not-found`, or `bad-argument` naming every field that is wrong. */
+/** Reads and checks a spec; `folder` and the file of a list come back absolute. Throws `not-found`, or `bad-argument` naming every field that is wrong. */
 export async function readSpec(path: string): Promise<SpotCheckSpec> {
   const text = await readFile(path, "utf8").catch((cause: unknown) => Promise.reject(notFound(path, cause)));
   let value: unknown;
@@ -91,7 +91,9 @@ export async function readSpec(path: string): Promise<SpotCheckSpec> {
     throw new PlumblineError("bad-argument", `Expected JSON for ${path} but received ${(cause as Error).message}.`, "Correct the file.", { cause });
   }
   const checked = parseSpec(value, path);
-  return { ...checked, folder: resolve(dirname(path), checked.folder) };
+  const here = dirname(path);
+  const { sampling: chosen } = checked;
+  return { ...checked, folder: resolve(here, checked.folder), sampling: chosen.kind === "list" ? { ...chosen, file: resolve(here, chosen.file) } : chosen };
 }
 
 /** The spec in a parsed file. Throws `protocol-mismatch` for a newer version, `bad-argument` for anything else that is wrong. */

@@ -40,6 +40,8 @@ export interface SpotSample {
   readonly id: string;
   /** Absolute. */
   readonly path: string;
+  /** Why it cannot be looked at, known from its name or kind alone. */
+  readonly problem?: PlumblineError;
 }
 
 /** What one image led to, with everything that belongs to it already on the disk. */
