@@ -1,7 +1,9 @@
 import type { ExportRequest, ViewState } from "../src/protocol/panel";
 import { button, checkbox } from "./controls";
 import { attributes, el } from "./dom";
-import type { Scene, TileView } from "./scene";
+import { animatedRuns, animationOf, figureOf } from "./exportPictures";
+import type { Page } from "./page";
+import type { TileView } from "./scene";
 
 const formats = [
   ["png", "PNG, coloured as shown"],
@@ -11,13 +13,13 @@ const formats = [
 
 type Format = (typeof formats)[number][0];
 
-/** Asks which maps to write in which formats. A provenance .json is written beside each by the host. */
+/** Asks what to write: maps in some formats, a figure of what is shown, steps as an animation. The host writes a provenance .json beside each. */
 export class ExportMenu {
   readonly element = attributes(el("div", "export-menu"), { role: "dialog", "aria-label": "Export" });
   readonly #chosenFormats = new Set<Format>(["png", "npy"]);
   #opener?: Element | null;
 
-  constructor(private readonly send: (requests: readonly ExportRequest[]) => void) {
+  constructor(private readonly page: Page, private readonly send: (requests: readonly ExportRequest[]) => void) {
     this.element.hidden = true;
     this.element.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
@@ -30,7 +32,8 @@ export class ExportMenu {
   }
 
   /** Opens with one map chosen, or all of them. */
-  open(scene: Scene, view: ViewState, onlyKey?: string): void {
+  open(onlyKey?: string): void {
+    const { scene, state: { view } } = this.page;
     this.#opener = document.activeElement;
     const entries = scene.rows.flatMap((row) => row.tiles.filter(({ exportable }) => exportable).map((tile) => ({ rowId: row.rowId, label: row.label, tile })));
     const chosen = new Set(entries.filter(({ tile }) => onlyKey === undefined || tile.key === onlyKey));
@@ -52,11 +55,31 @@ export class ExportMenu {
     this.element.replaceChildren(
       el("h3", "", "Maps"), ...mapBoxes,
       el("h3", "", "Formats"), ...formatBoxes,
+      ...this.#pictures(onlyKey),
       el("p", "hint", "Model, settings, seed and timesteps are written beside each file as .json."),
       el("div", "export-actions", button("Close", () => this.close()).element, go.element),
     );
     this.element.hidden = false;
     mapBoxes.concat(formatBoxes)[0]?.focus();
+  }
+
+  /** Buttons for a figure of all that is shown, and for the runs whose steps are there. */
+  #pictures(onlyKey: string | undefined): Node[] {
+    const figure = button("Figure of what is shown (SVG + PNG)…", () => this.#save(async () => this.page.ask("saveFigure", figureOf(this.page)))).element;
+    const runs = animatedRuns(this.page).filter(({ rowId, task }) => onlyKey === undefined || onlyKey === `${rowId}:${task}`);
+    const animations = runs.map((run) => {
+      const { element } = button(`${run.label}, steps of ${run.task} as animation (WebP)…`, () => this.#save(async () => this.page.ask("saveAnimation", await animationOf(run, this.page))));
+      return attributes(element, { "data-animation": `${run.rowId}:${run.task}` });
+    });
+    return [el("h3", "", "Pictures"), attributes(figure, { "data-figure": "" }), ...animations];
+  }
+
+  #save(write: () => Promise<{ readonly files: readonly string[] }>): void {
+    this.close();
+    write().then(
+      ({ files }) => this.page.inform(files.length > 0 ? `Wrote ${files.join(", ")}` : "Nothing was written."),
+      (error: unknown) => this.page.complain(error),
+    );
   }
 
   close(): void {

@@ -80,7 +80,7 @@ export class Panel {
     toggleForm: () => this.#toggleForm(),
     changeView: (change) => this.#changeView(change),
     resetView: () => this.#look.reset(),
-    showExport: () => this.#exportMenu.open(this.#scene, this.#state.view),
+    showExport: () => this.#exportMenu.open(),
     showPresets: () => this.#presets.toggle(this.#state.settings, this.#session.models),
     compare: () => this.#changeView({ stage: this.#state.view.stage?.kind === "ab" ? undefined : comparisonOf(this.#letters, this.#scene) }),
     drawLine: () => this.#look.drawLines(!this.#look.drawsLine),
@@ -102,7 +102,7 @@ export class Panel {
     marks: this.#marks,
     aspect: () => this.#scene.aspect,
     toggleMaximised: (key) => this.#toggleMaximised(key),
-    showExport: (key) => this.#exportMenu.open(this.#scene, this.#state.view, key),
+    showExport: (key) => this.#exportMenu.open(key),
     showSpace: (tile) => this.#changeView({ stage: spaceOf(tile) }),
     showStep: (rowId, step, linked) => this.#showStep(rowId, step, linked),
     expectStep: (rowId, step) => this.#expectStep(rowId, step),
@@ -110,7 +110,7 @@ export class Panel {
   }, () => this.#refresh());
   readonly #legend = new Legend();
   readonly #probe = new ProbeLine();
-  readonly #exportMenu = new ExportMenu((requests) => this.#export(requests));
+  readonly #exportMenu = new ExportMenu(this.#page, (requests) => this.#export(requests));
   readonly #scroll = el("div", "scroll", this.#layout.element, this.#legend.element);
   readonly #empty = el("div", "empty");
   readonly #stages = [new AbStage(), new SpaceStage()];
