@@ -42,7 +42,7 @@ export async function resultTile({ result, error }: Pick<ComparedTask, "result" 
     return { heading: "normals", image: await pictureOf(colorFromNormals(map), map), caption: `${errorText}${semantics.frame}: ${normalsFrameText[semantics.frame]}` };
   }
   const range = displayRange(map.data, ...shownRanks);
-  const kind = { "affine-depth": "affine-invariant depth (larger = farther)", "affine-disparity": "affine-invariant disparity (larger = nearer)", "metric-depth": "depth in metres" }[semantics.depthKind];
+  const kind = { "affine-depth": "relative depth, larger = farther", "affine-disparity": "relative disparity, larger = nearer", "metric-depth": "depth in metres" }[semantics.depthKind];
   return {
     heading: "depth",
     image: await pictureOf(colorize(map.data, { colormap, range }), map),

@@ -117,7 +117,7 @@ async function pictureOf(shown: readonly Looked[]): Promise<string> {
       return variation && { ...(await variationTile(variation, all)), heading: `std over ${manySteps} steps, ${spacing}` };
     };
     const single = async (spacing: Spacing): Promise<FigureTile> => ({ ...(await resultTile({ result: resultOf(looked.results, `${spacing}-1:depth`) }, "Spectral")), heading: `depth, 1 step, ${spacing}`, caption: undefined });
-    return { label: looked.name, tiles: await Promise.all([photoTile(looked.photo), deviation("leading"), deviation("trailing"), single("leading"), single("trailing")]) };
+    return { label: looked.name.replace(/^(\d+)_rgb\.png$/, "held-out scene $1"), tiles: await Promise.all([photoTile(looked.photo), deviation("leading"), deviation("trailing"), single("leading"), single("trailing")]) };
   });
   return figureSvg({ rows: await Promise.all(rows) });
 }

@@ -6,7 +6,7 @@ import { installation, predictImage, type Session } from "./engine";
 import { ofScenes, writeStudy } from "./studyPage";
 import { countBelow, mean, measureHeldOut, requestsOf, resultOf, type Measured, type StudyOptions, type StudyRun } from "./studyScenes";
 
-const labels = { zeros: "zeros", gaussian: "Gaussian", pyramid: "pyramid", e2e: "zeros, fine-tuned end to end" } as const;
+const labels = { zeros: "zeros", gaussian: "Gaussian", pyramid: "pyramid", e2e: "zeros, E2E fine-tuned" } as const;
 type Name = keyof typeof labels;
 const kinds = ["gaussian", "pyramid", "zeros"] as const;
 
