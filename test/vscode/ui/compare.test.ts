@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Frame } from "playwright-core";
 import { readAt, runMillis, tile, waitIdle, waitReady } from "./tiles";
-import { chooseInExplorer, keepFailure, openWorkbench, panelFrame, root, type Workbench } from "./workbench";
+import { chooseInExplorer, keepFailure, openWorkbench, panelFrame, root, runCommand, type Workbench } from "./workbench";
 
 const samples = join(root, "media/samples");
 const screenshots = join(root, "out/screenshots");
@@ -59,6 +59,9 @@ describe("Compare Multi-Step vs Single-Step, in a light theme", function () {
   });
 
   it("cancels a run from the panel", async () => {
+    // A run that is in the cache is over before it can be cancelled.
+    await runCommand(workbench.page, "Plumbline: Clear Run Cache");
+    await workbench.page.locator(".notifications-toasts", { hasText: "The run cache was cleared" }).waitFor();
     await frame.locator(".toolbar vscode-button", { hasText: /^\s*Run/ }).first().click();
     await frame.locator(".toolbar vscode-button", { hasText: "Cancel" }).click();
     await frame.locator(".status-text", { hasText: /cancel/i }).waitFor({ timeout: runMillis });
