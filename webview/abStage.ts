@@ -10,6 +10,7 @@ import type { Picture, Range } from "./gl/painter";
 import { HistogramPlot } from "./histogramPlot";
 import { shownRun } from "./maps";
 import { exactText, valuesAt } from "./measures";
+import { marksOf } from "./marks";
 import type { Page, Part } from "./page";
 import { blank, type TileView } from "./scene";
 import { Tile } from "./tiles";
@@ -204,7 +205,7 @@ export class AbStage implements Part {
     const page = this.#page;
     if (!page) return;
     const nothing = (): void => undefined;
-    const tile = new Tile(view, () => "A and B compared", { look: page.look, aspect: () => this.#page?.scene.aspect, toggleMaximised: nothing, showExport: nothing });
+    const tile = new Tile(view, () => "A and B compared", { look: page.look, marks: marksOf(page), aspect: () => this.#page?.scene.aspect, toggleMaximised: nothing, showExport: nothing });
     this.#tiles.append(tile.element);
     if (which === "over") {
       this.#overTile = tile;

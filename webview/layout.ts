@@ -59,6 +59,9 @@ interface RowLook {
   readonly linkable: boolean;
 }
 
+/** More rows than this have smaller tiles. */
+const manyRows = 5;
+
 /** The rows of tiles, kept in step with the scene. */
 export class Layout {
   readonly element = el("main", "rows");
@@ -91,6 +94,7 @@ export class Layout {
     setChildren(this.element, scene.rows.map(({ rowId }) => this.#rows.get(rowId)?.element).filter((element) => element !== undefined));
     const exists = scene.rows.some(({ tiles }) => tiles.some(({ key }) => key === maximised));
     this.element.classList.toggle("has-maximised", exists);
+    this.element.classList.toggle("many", scene.rows.length > manyRows);
     this.element.style.setProperty("--columns", String(scene.columns.length));
     this.element.style.setProperty("--aspect", String(scene.aspect ?? 1.5));
   }

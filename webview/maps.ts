@@ -44,7 +44,9 @@ function nameOf(ref: ShownRef, { generation }: Page): { readonly ref: MapRef; re
   if (ref.kind === "file") return { ref, askable: true };
   const { run } = shownRun(ref.rowId, ref.task, generation);
   const exists = ref.kind === "step" ? run?.steps.some(({ step }) => step === ref.step) : run?.result !== undefined;
-  return run && exists ? { ref: mapRef(ref, run.storeKey), askable: run.runKey !== undefined } : undefined;
+  // What a cancelled run had computed is not kept.
+  const isKept = run?.runKey !== undefined && (run.result !== undefined || generation?.status === "running");
+  return run && exists ? { ref: mapRef(ref, run.storeKey), askable: isKept } : undefined;
 }
 
 function semanticsOfRef(ref: ShownRef, { generation }: Page): Semantics {

@@ -63,7 +63,7 @@ export class Marks {
   readonly element = el("div", "marks");
   readonly #svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   readonly #lines = ["line-halo", "line-core"].map((name) => attributes(document.createElementNS("http://www.w3.org/2000/svg", "line"), { class: name }));
-  readonly #ends = ["A", "B"].map((name) => el("span", "line-end", name));
+  readonly #ends = ["from", "to"].map((name) => el("span", `line-end line-${name}`));
   #probes: readonly HTMLButtonElement[] = [];
 
   constructor(private readonly actions: MarkActions) {

@@ -44,7 +44,7 @@ export class ProbeLine {
   /** `values` are "row, tile: numbers". Without a crosshair the line says what can be done. */
   update(scene: Scene, probe: Probe | undefined, values: readonly string[], maximised: boolean): void {
     if (!probe) {
-      setText(this.element, scene.photo ? `Wheel zooms, drag moves, click pins the crosshair, ${maximised ? "[ and ] flip through the tiles, Esc restores" : "Enter maximises a tile"}` : "");
+      setText(this.element, scene.photo ? `Wheel zooms, drag moves, click holds the crosshair, Shift + click marks, Alt + drag draws a line · P pins a reference, A and B compare, ${maximised ? "[ and ] flip through the tiles, Esc restores" : "Enter maximises"}` : "");
       this.#text = "";
       return;
     }

@@ -175,7 +175,6 @@ function takeEvent(generation: Generation, event: PredictEvent, maps: StepMaps):
     case "result": {
       const run = runOf(generation, event.result.runId);
       run.result = event.result;
-      if (run.runKey === undefined && event.result.runKey !== undefined) run.runKey = run.storeKey = event.result.runKey;
       maps.forgetFailures();
       return;
     }

@@ -143,10 +143,11 @@ export class Tile {
     const { marks } = this.actions;
     if (!this.#marks || !marks) return;
     this.element.classList.toggle("draws-line", marks.drawsLine);
-    const shown = this.view.picture !== undefined && aspect !== undefined && (marks.probes.length > 0 || marks.line !== undefined);
-    this.#marks.element.hidden = !shown;
-    // The size is asked for only when needed: it makes the browser lay the page out.
-    if (shown) this.#marks.update(spanOf(this.actions.look.viewpoint, aspect, this.#area.clientWidth, this.#area.clientHeight));
+    const wanted = this.view.picture !== undefined && aspect !== undefined && (marks.probes.length > 0 || marks.line !== undefined);
+    // The size is asked for only when needed, since it makes the browser lay the page out; a hidden tile has none.
+    const { clientWidth, clientHeight } = wanted ? this.#area : { clientWidth: 0, clientHeight: 0 };
+    this.#marks.element.hidden = clientWidth === 0;
+    if (wanted && clientWidth > 0) this.#marks.update(spanOf(this.actions.look.viewpoint, aspect, clientWidth, clientHeight));
   }
 
   #size(): { width: number; height: number } {

@@ -144,6 +144,10 @@ describe("comparing, pinning and marking", () => {
     await stage.page.getByRole("button", { name: /Draw a line/ }).click();
     await drag("multi:photo", [0.5, 0.1], [0.5, 0.9]);
     assert.ok(Math.abs(((await view())?.line?.[1].v ?? 0) - 0.9) < 0.01, "without Alt");
+    await stage.click("Compare A/B");
+    await stage.page.locator(".ab-stage .line-core").first().waitFor({ state: "attached" });
+    await stage.page.keyboard.press("Escape");
+    await stage.settle();
     await stage.page.keyboard.down("Alt");
     await stage.page.mouse.click(...(await placeOf("multi:depth", 0.5, 0.5)));
     await stage.page.keyboard.up("Alt");

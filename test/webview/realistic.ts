@@ -3,7 +3,7 @@ import sharp from "sharp";
 import type { FloatMap } from "../../src/core/image";
 import type { DecodedImage, PredictEvent } from "../../src/protocol/inference";
 import type { PanelSettings, Thumbnail, ToWebview } from "../../src/protocol/panel";
-import { event, mapOf, multi, planned, resultOf, settingsOf, single, step } from "./scenario";
+import { event, mapOf, multi, planned, planOf, resultOf, settingsOf, single, step } from "./scenario";
 
 const samples = join(__dirname, "../../media/samples");
 export const names = ["room.jpg", "coffee.jpg", "temple.jpg", "stream.jpg", "bowl.jpg", "mountain.jpg"];
@@ -49,7 +49,7 @@ export async function runOn(name: string, generation: number, image: number, set
       const amount = 0.5 * (1 - (i + 1) / row.steps);
       events.push(step(row, "depth", i, noisy(depth, amount), i > 0 ? std : undefined), step(row, "normals", i, noisy(normals, amount)));
     }
-    const timesteps = row.steps > 1 ? Array.from({ length: row.steps }, (_, i) => 999 - i * 200) : [flawed ? 1 : 999];
+    const timesteps = row.steps > 1 ? planOf(row).map(({ timestep }) => timestep) : [flawed ? 1 : 999];
     const extra = { timesteps, totalMillis: row.steps > 1 ? 9120 : 1340, ...(row.steps > 1 ? { stdOverSteps: std } : {}) };
     events.push({ type: "result", result: resultOf(row, "depth", noisy(depth, flawed ? 1.6 : row.steps > 1 ? 0 : 0.03), extra) });
     events.push({ type: "result", result: resultOf(row, "normals", noisy(normals, flawed ? 2.4 : row.steps > 1 ? 0 : 0.06), extra) });

@@ -110,7 +110,7 @@ export function thumbnailOf(map: FloatMap): FloatMap {
 }
 
 export function step(row: RowSettings, task: Task, index: number, map: FloatMap, stdSoFar?: FloatMap): Extract<PredictEvent, { type: "step" }> {
-  const timestep = 999 - Math.floor((index * 1000) / row.steps);
+  const { timestep } = planOf(row)[index];
   return { type: "step", runId: `${row.rowId}:${task}`, member: 0, step: index, steps: row.steps, timestep, map: halfFromMap(map), thumbnail: thumbnailOf(map), stdSoFar };
 }
 
