@@ -1,3 +1,4 @@
+import { fstatSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { ProgressClock } from "../evaluation/progressClock";
 import type { SpotProgress, SpotRecord } from "../evaluation/spotRun";
@@ -16,7 +17,7 @@ export interface SpotControl {
 
 /**
  * Reports on stderr for a person, or with `json` on stdout for a program, an object a line: `begin`, then `record` and `progress` for each image, `paused` and `resumed`, and
- * `end`. Lines "pause", "resume" and "cancel" on stdin (with `json`), and SIGUSR1 and SIGUSR2, pause and resume; a closed stdin cancels, since its writer is gone.
+ * `end`. Lines "pause", "resume" and "cancel" on stdin (with `json`), and SIGUSR1 and SIGUSR2, pause and resume; the end of a pipe on stdin cancels, since its writer is gone.
  */
 export function spotControl(json: boolean, outer: AbortSignal): SpotControl {
   const cancel = new AbortController();
@@ -44,7 +45,7 @@ export function spotControl(json: boolean, outer: AbortSignal): SpotControl {
     paused?.resume(); // what waits at the gate sees the signal
   };
   const commands = new Map([["pause", pause], ["resume", resume], ["cancel", stop]]);
-  const lines = json ? createInterface({ input: process.stdin }).on("line", (line) => commands.get(line.trim())?.()).on("close", stop) : undefined;
+  const lines = json ? createInterface({ input: process.stdin }).on("line", (line) => commands.get(line.trim())?.()).on("close", () => isPipe(process.stdin.fd) && stop()) : undefined;
   const hasSignals = process.platform !== "win32";
   if (hasSignals) process.on("SIGUSR1", pause).on("SIGUSR2", resume);
   outer.addEventListener("abort", stop, { once: true });
@@ -64,10 +65,14 @@ export function spotControl(json: boolean, outer: AbortSignal): SpotControl {
     },
     end: (status, message) => say({ type: "end", status, ...(message !== undefined && { message }) }),
     dispose: () => {
-      lines?.removeListener("close", stop);
-      lines?.close();
+      lines?.removeAllListeners("close").close();
       process.stdin.pause();
       if (hasSignals) process.off("SIGUSR1", pause).off("SIGUSR2", resume);
     },
   };
+}
+
+function isPipe(descriptor: number): boolean {
+  const kind = fstatSync(descriptor);
+  return kind.isFIFO() || kind.isSocket();
 }

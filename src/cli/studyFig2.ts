@@ -59,7 +59,7 @@ export async function studyFig2(session: Session, options: StudyOptions): Promis
   }
   const ofScene = scenes.map((id) => changes[`${id}_rgb.png`]);
   const average = (spacing: Spacing, of: (change: Change) => number): number => mean(ofScene.map((change) => of(change[spacing])));
-  return writeStudy(options.out, {
+  return writeStudy(options, {
     id: "fig2",
     title: "Fig. 2: how much the prediction changes over 50 steps",
     question: `The paper shows that over the 50 steps of the released schedule depth hardly changes at almost all pixels, so that the first prediction is already close to the last; and that a single leading step gives noise all the same, a single trailing step a depth map. Here: the shipped small depth model on two photographs and ${scenes.length} held-out rendered scenes.`,

@@ -30,7 +30,7 @@ export async function studyFig5(session: Session, options: StudyOptions): Promis
     title: from > 1 ? `${name}, without leading at one and two steps` : name, yLabel, series: seriesOf(quantity, from), level: { name: "E2E fine-tuned, one step", y: figure("e2e", quantity) },
   });
   const panels = [1, 4].flatMap((from) => [panel("absRel", "Depth", "AbsRel, %", from), panel("meanAngle", "Normals", "mean angle, °", from)]);
-  return writeStudy(options.out, {
+  return writeStudy(options, {
     id: "fig5",
     title: "Fig. 5: errors over the number of denoising steps",
     question: `The paper finds that with the timesteps as released (leading) one step is useless; that with the fix (trailing) every number of steps is better than without, and more steps make the prediction worse, not better; and that end-to-end fine-tuning beats them all. Here: the shipped small models on ${measured.scenes.length} held-out rendered scenes.`,

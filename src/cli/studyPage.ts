@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { writeFileAtomically } from "../io/atomicFile";
 import { writeFigure } from "../io/figureFile";
 import type { Provenance } from "../protocol/inference";
+import type { StudyOptions } from "./studyScenes";
 
 /** One page of docs/. */
 export interface StudyPage {
@@ -20,9 +21,16 @@ export interface StudyPage {
   readonly runs: readonly Provenance[];
 }
 
+/** The command that makes a page again. */
+function commandOf(id: string, { scenes, seed, device }: StudyOptions): string {
+  const flags = [scenes !== undefined && `--scenes ${scenes}`, seed !== 2024 && `--seed ${seed}`, device !== "cpu" && `--device ${device}`].filter(Boolean);
+  return ["npm run plumbline -- study", id, ...flags, "--out docs"].join(" ");
+}
+
 /** Writes ID.md with the findings, the picture, the table and the settings, and ID.svg, .png and .json. Returns the names. */
-export async function writeStudy(out: string, page: StudyPage): Promise<readonly string[]> {
+export async function writeStudy(options: StudyOptions, page: StudyPage): Promise<readonly string[]> {
   const { id, title, question, findings, alternative, table, settings } = page;
+  const { out } = options;
   const [, ...columns] = table.header;
   const text = `# ${title}
 
@@ -37,7 +45,7 @@ ${[table.header, ["---", ...columns.map(() => "---:")], ...table.rows].map((row)
 ## How it was made
 
 ${settings.map((setting) => `- ${setting}`).join("\n")}
-- \`npm run plumbline -- study ${id} --out docs\` makes this page again, with the same numbers; [${id}.json](${id}.json) holds
+- \`${commandOf(id, options)}\` makes this page again, with the same numbers; [${id}.json](${id}.json) holds
   them all, with the hashes of the models, and [${id}.svg](${id}.svg) the picture with text as text.
 `;
   await writeFileAtomically(join(out, `${id}.md`), text);

@@ -18,7 +18,7 @@ const runs: readonly (StudyRun & { readonly name: Name })[] = [
 /** Table 4: three kinds of starting noise. */
 export async function studyTable4(session: Session, options: StudyOptions): Promise<readonly string[]> {
   const measured = await measureHeldOut(session, runs, options);
-  return writeStudy(options.out, {
+  return writeStudy(options, {
     id: "table4",
     title: "Table 4: zeros, Gaussian or pyramid noise",
     question: `The paper fine-tunes end to end with three kinds of noise in place of the latent and finds that zeros do slightly better than Gaussian or pyramid noise, and that the choice matters little. The shipped end-to-end models were fine-tuned on zeros only. So this is the question before fine-tuning: what the three kinds of noise do to the shipped diffusion models, which were trained on noise, in one trailing step; the last row is the fine-tuned model. ${measured.scenes.length} held-out rendered scenes.`,
