@@ -65,12 +65,12 @@ export function findingOf(quantity: Quantity, measured: Pick<Measured, "of" | "s
   const best = steps.reduce((a, b) => (mean(of(`trailing-${b}`)) < mean(of(`trailing-${a}`)) ? b : a));
   const level = best !== 1 && mean(of("trailing-1")) <= 1.01 * mean(of(`trailing-${best}`)) && mean(of("trailing-50")) > mean(of("trailing-1"));
   const fewer = level
-    ? `${best} steps (${text(`trailing-${best}`)}) are level with one and more make it worse (${text("trailing-50")} at 50; one step is better in ${ofScenes(countBelow(of("trailing-1"), of("trailing-50")), n)})`
+    ? `${best} steps (${text(`trailing-${best}`)}) are within 1 % of one and more make it worse (${text("trailing-50")} at 50; one step is better in ${ofScenes(countBelow(of("trailing-1"), of("trailing-50")), n)})`
     : best === 1
     ? `more steps make it ${rising ? "worse at every count" : "worse, though not at every count"} (${text("trailing-50")} at 50; one step is better in ${ofScenes(countBelow(of("trailing-1"), of("trailing-50")), n)})`
     : `but ${best} steps (${text(`trailing-${best}`)}) are better than one, which the paper does not see`;
   const bestRun = runs.reduce((a, b) => (mean(of(b.name)) < mean(of(a.name)) ? b : a));
   const endToEnd = bestRun.name === "e2e" ? `and end-to-end fine-tuning is best of all (${text("e2e")})` : `but end-to-end fine-tuning (${text("e2e")}) is not the best`;
-  const holds = worse.length === 0 && (best === 1 || level) && bestRun.name === "e2e";
+  const holds = worse.length === 0 && best === 1 && bestRun.name === "e2e";
   return `${quantity === "absRel" ? "Depth" : "Normals"}: the paper's findings ${holds ? "show at this scale" : "show in part"}: ${fix}; ${always}; ${fewer}; ${endToEnd}.`;
 }
