@@ -70,7 +70,7 @@ const imageColumns: readonly Column[] = [
   column("width", "Width", "Of the image in pixels, upright.", { decimals: 0, worse: "none" }),
   column("height", "Height", "Of the image in pixels, upright.", { decimals: 0, worse: "none" }),
   column("validPixels", "Valid pixels", "Pixels with ground truth that count.", { decimals: 0, worse: "lower" }),
-  column("millis", "Time", "From the request to the result.", { unit: "ms", decimals: 0, worse: "none" }),
+  column("millis", "Time", "From the request to the result, with the wait for the images before it.", { unit: "ms", decimals: 0, worse: "none" }),
 ];
 
 /** Every column that records of these runs can have; of a second run the ids and titles begin with its name. */

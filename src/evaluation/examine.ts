@@ -26,6 +26,7 @@ export function examiner({ folder, out, truth: source, predict }: ExamineOptions
   return async (sample, signal) => {
     if (sample.problem) throw sample.problem;
     const truth = source && (await readTruthOf(sample, folder, source));
+    if (truth && !truth.mask.includes(1)) throw unexpected("bad-image", `the ground truth of ${sample.id}`, "at least one pixel that counts", "none", "Check its unit and range, or leave the image out.");
     const crop = source?.inputCrop && (await benchmarkCrop(sample.path));
     const estimate = await predict(sample, { signal, ...(crop && { crop }) });
     if (truth) requireSameShape(estimate, truth, sample.id);

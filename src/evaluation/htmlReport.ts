@@ -9,7 +9,7 @@ import type { SpotFolder } from "./resultFolder";
 import type { SpotRecord } from "./spotRun";
 
 /** A histogram as SVG text in the colours of the text around it. */
-export type DrawHistogram = (values: readonly number[], unit: string) => string;
+export type DrawHistogram = (values: readonly number[]) => string;
 
 /** Images shown at each end of the ranking, and lines of a list before it refers to the CSV. */
 const examples = 12;
@@ -27,14 +27,16 @@ export async function reportHtml(folder: SpotFolder, histogram: DrawHistogram): 
   const columns = presentColumns(result);
   const done = result.records.filter(({ status }) => status === "done");
   const ranked = rankedBy(columns, done);
+  // Of few images none is both.
+  const each = Math.min(examples, Math.ceil((ranked?.records.length ?? 0) / 2));
   const page = html`<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${setup.title}: ${setup.folder}</title><style>${new Html(reportStyle)}</style></head>
 <body><main>
 <header><h1>${setup.title}</h1><p class="path">${setup.folder}</p>${tallies(summary, pending.length)}</header>
 ${paperTables(folder, summary)}
-${ranked ? html`<section><h2>Worst by ${ranked.column.title}</h2><p class="meaning">${ranked.column.meaning}</p>${await gallery(folder, ranked.records.slice(0, examples), ranked.column)}</section>
-<section><h2>Best by ${ranked.column.title}</h2>${await gallery(folder, ranked.records.slice(examples).slice(-examples).reverse(), ranked.column)}</section>` : undefined}
+${ranked ? html`<section><h2>Worst by ${ranked.column.title}</h2><p class="meaning">${ranked.column.meaning}</p>${await gallery(folder, ranked.records.slice(0, each), ranked.column)}</section>
+<section><h2>Best by ${ranked.column.title}</h2>${await gallery(folder, ranked.records.slice(each).slice(-each).reverse(), ranked.column)}</section>` : undefined}
 <section><h2>Every number</h2><p class="meaning">Mean and median over the images; the histogram counts images.</p><div class="cards">${columns.map((column) => card(column, folder, summary, histogram))}</div></section>
 ${outliers(columns, done)}
 ${failures(result.records)}
@@ -98,8 +100,10 @@ async function picture(out: string, id: string, kind: PictureKind): Promise<Html
 function card(column: Column, { result }: SpotFolder, { perImage }: SpotSummary, histogram: DrawHistogram): Html {
   const values = result.records.flatMap((record) => (column.id === "millis" ? [record.millis] : (record.values[column.id] ?? [])));
   const { mean, median, count } = perImage[column.id];
+  const isSame = values.every((value) => value === values[0]);
+  const some = count < result.records.length ? html`<span>${count} images</span>` : undefined;
   const direction = { higher: "higher is worse", lower: "lower is worse", none: "" }[column.worse];
-  return html`<div class="card"><h3>${column.title}</h3><p class="numbers"><b>${shown(mean, column)}</b> mean <b>${shown(median, column)}</b> median <span>${count} images</span></p>${new Html(histogram(values.map((value) => value * column.shownFactor), column.unit))}<p class="meaning">${column.meaning} ${direction && `(${direction})`}</p></div>`;
+  return html`<div class="card"><h3>${column.title}</h3><p class="numbers"><b>${shown(mean, column)}</b> mean <b>${shown(median, column)}</b> median ${some}</p>${isSame ? html`<p class="same">The same in every image.</p>` : new Html(histogram(values.map((value) => value * column.shownFactor)))}<p class="meaning">${column.meaning} ${direction && `(${direction})`}</p></div>`;
 }
 
 function outliers(columns: readonly Column[], done: readonly SpotRecord[]): Html | undefined {

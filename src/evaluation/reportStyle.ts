@@ -32,7 +32,8 @@ thead th { color: var(--soft); font-weight: 600; }
 .numbers { color: var(--soft); font-size: 12px; }
 .numbers b { color: var(--text); font-size: 15px; margin-left: 8px; }
 .numbers b:first-child { margin-left: 0; }
-.numbers span { float: right; line-height: 22px; }
+.numbers span { white-space: nowrap; margin-left: 8px; }
+.same { color: var(--soft); padding: 24px 0; text-align: center; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(350px, 1fr)); gap: 16px; margin-top: 12px; }
 figure { margin: 0; min-width: 0; }
 .strip { display: flex; gap: 2px; }
