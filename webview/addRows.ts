@@ -1,10 +1,10 @@
-import type { ModelChoice, PanelSettings } from "../src/protocol/panel";
+import type { ModelChoice, PanelSettings, ViewState } from "../src/protocol/panel";
 import { button } from "./controls";
 import { attributes, el } from "./dom";
 import { hasRow, rowKinds, withRow, type RowKind } from "./state";
 
-/** Takes over settings with rows that are new, and runs these at once. */
-export type AddAndRun = (settings: PanelSettings, rowIds: readonly string[]) => void;
+/** Takes over settings with rows that are new and a change of view that goes with them, and runs these rows at once. */
+export type AddAndRun = (settings: PanelSettings, rowIds: readonly string[], view?: Partial<ViewState>) => void;
 
 /** One button for each kind of row for which there is a model. */
 export function addRowButtons(kinds: readonly RowKind[], settings: PanelSettings, models: readonly ModelChoice[], current: () => PanelSettings, addAndRun: AddAndRun): readonly HTMLElement[] {

@@ -73,7 +73,7 @@ interface Drawn {
 
 /** Lines with more points than this are marked at some of them only. */
 const mostMarkers = 16;
-const margins = { marginTop: 12, marginRight: 30, marginBottom: 34, marginLeft: 52 };
+const margins = { marginTop: 12, marginRight: 30, marginBottom: 34, marginLeft: 60 };
 
 /** One SVG chart that fills its element and is drawn again only when its inputs or its size are others. */
 export class Chart {

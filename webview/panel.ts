@@ -1,6 +1,6 @@
 import { panelStateVersion, type ExportRequest, type PanelSettings, type PanelState, type ToWebview, type ViewState } from "../src/protocol/panel";
 import { AbStage } from "./abStage";
-import { AddRows } from "./addRows";
+import { AddRows, type AddAndRun } from "./addRows";
 import { Asks } from "./asks";
 import { Dock } from "./dock";
 import { el, setText } from "./dom";
@@ -86,7 +86,7 @@ export class Panel {
     drawLine: () => this.#look.drawLines(!this.#look.drawsLine),
     saveSession: () => void this.#saveSession(),
   });
-  readonly #addAndRun = (settings: PanelSettings, rowIds: readonly string[]): void => this.#runs.addAndRun(settings, rowIds);
+  readonly #addAndRun: AddAndRun = (settings, rowIds, view) => this.#runs.addAndRun(settings, rowIds, view);
   readonly #form = new RunForm({
     change: (settings) => this.#changeSettings(settings),
     addAndRun: this.#addAndRun,
@@ -246,7 +246,7 @@ export class Panel {
       const read = tile.showProbe();
       return read ? [`${tile.element.getAttribute("aria-label")?.split(".")[0] ?? ""}: ${read.text}`] : [];
     });
-    this.#probe.update(this.#scene, this.#look.probe, values, this.#state.view.maximised !== undefined);
+    this.#probe.update(this.#scene, this.#look.probe, values, this.#state.view);
   }
 
   #imageStatus(image: number): ImageStatus {

@@ -64,7 +64,8 @@ export interface StepAxis {
 export function stepAxis(runs: readonly PlottedRun[]): StepAxis {
   const lengths = new Set(runs.map(({ steps }) => steps).filter((steps) => steps > 1));
   const most = Math.max(2, ...lengths);
-  if (lengths.size <= 1) {
+  if (lengths.size === 0) return { label: "Step", domain: [0.5, 1.5], ticks: [1], format: String, at: () => 1 };
+  if (lengths.size === 1) {
     const ticks = most <= 12 ? Array.from({ length: most }, (_, i) => i + 1) : undefined;
     return { label: "Step", domain: [1, most], ticks, format: String, at: (step, steps) => (steps > 1 ? step + 1 : most) };
   }

@@ -4,6 +4,7 @@ import type { AddAndRun } from "./addRows";
 import { button } from "./controls";
 import { attributes, el, setText } from "./dom";
 import { withPreset } from "./state";
+import { viewOfPreset } from "./viewChanges";
 import "./presetMenu.css";
 
 /** The comparisons of the paper, each added to the rows or put in their place with one click, and run. */
@@ -19,7 +20,7 @@ export class PresetMenu {
       if (!this.#settings) return;
       const { settings, rowIds } = withPreset(this.#settings, preset, this.#models, replace);
       this.close();
-      if (rowIds.length > 0) addAndRun(settings, rowIds);
+      if (rowIds.length > 0) addAndRun(settings, rowIds, viewOfPreset(preset));
     };
     this.#entries = presets.map((preset) => new Entry(preset, apply));
     this.element.append(...this.#entries.map(({ element }) => element));

@@ -1,3 +1,4 @@
+import type { ViewState } from "../src/protocol/panel";
 import { el, setText } from "./dom";
 import { exactText, valuesAt } from "./measures";
 import type { Probe } from "./look";
@@ -42,9 +43,9 @@ export class ProbeLine {
   }
 
   /** `values` are "row, tile: numbers". Without a crosshair the line says what can be done. */
-  update(scene: Scene, probe: Probe | undefined, values: readonly string[], maximised: boolean): void {
+  update(scene: Scene, probe: Probe | undefined, values: readonly string[], view: ViewState): void {
     if (!probe) {
-      setText(this.element, scene.photo ? `Wheel zooms, drag moves, click holds the crosshair, Shift + click marks, Alt + drag draws a line · P pins a reference, A and B compare, ${maximised ? "[ and ] flip through the tiles, Esc restores" : "Enter maximises"}` : "");
+      setText(this.element, scene.photo ? hintOf(view) : "");
       this.#text = "";
       return;
     }
@@ -57,4 +58,11 @@ export class ProbeLine {
       setText(this.live, this.#text);
     }, announceMillis);
   }
+}
+
+/** What can be done with what is shown. */
+function hintOf({ stage, maximised }: ViewState): string {
+  const steering = "Wheel zooms, drag moves, click holds the crosshair, Shift + click marks, Alt + drag draws a line";
+  if (stage) return `${stage.kind === "ab" ? `${steering} · ` : ""}Esc goes back to the tiles`;
+  return `${steering} · P pins a reference, A and B compare, ${maximised === undefined ? "Enter maximises" : "[ and ] flip through the tiles, Esc restores"}`;
 }

@@ -1,6 +1,7 @@
-import type { FromWebview, PanelSettings, PanelState } from "../src/protocol/panel";
+import type { FromWebview, PanelSettings, PanelState, ViewState } from "../src/protocol/panel";
 import type { Page } from "./page";
 import { isOutdated } from "./state";
+import { withoutRows } from "./viewChanges";
 import { wholeImage } from "./viewport";
 
 /** Pause after which an image that was stepped to is run. */
@@ -26,12 +27,12 @@ export class Runs {
   }
 
   /** Runs the new rows alone when the others show results of these very settings. */
-  addAndRun(settings: PanelSettings, rowIds: readonly string[]): void {
+  addAndRun(settings: PanelSettings, rowIds: readonly string[], view: Partial<ViewState> = {}): void {
     const { state, generation } = this.page;
     const others = { ...settings, rows: settings.rows.filter(({ rowId }) => !rowIds.includes(rowId)) };
     const upToDate = generation?.status === "finished" && others.rows.length > 0 && !isOutdated(others, generation.settings);
     this.place.clearNotice();
-    this.place.set({ settings });
+    this.place.set({ settings, view: { ...withoutRows(state.view, settings.rows), ...view } });
     this.place.post({ type: "run", image: state.current, settings, only: upToDate ? rowIds : undefined });
   }
 

@@ -46,8 +46,12 @@ export class Toolbar {
   readonly #high: Control<number>;
   readonly variation: VariationBar;
   readonly #frame: Control<string>;
+  readonly #reset;
   readonly #exposure = attributes(el("input"), { type: "range", min: "-3", max: "3", step: "0.25", "aria-label": "Exposure of the photograph in stops" });
   readonly #exposureText = el("span", "number");
+  readonly #exposureField = field("Exposure", this.#exposure, this.#exposureText);
+  /** The second line: how maps are drawn. */
+  readonly #looks = el("div", "toolbar-line");
   #running = false;
   #dock = false;
   #range: readonly [number, number] = [2, 98];
@@ -72,13 +76,19 @@ export class Toolbar {
     );
     this.#exposure.addEventListener("input", () => actions.changeView({ exposure: Number(this.#exposure.value) }));
     this.#exposure.addEventListener("dblclick", () => actions.changeView({ exposure: 0 }));
-    const reset = iconButton("Reset zoom (0)", "reset", () => actions.resetView());
-    this.element.append(
-      group("main", this.#run.element, this.#settings.element, presets.element, this.#export.element),
-      group("views", this.#compare.element, this.#plots.element, this.#line.element, this.#save.element),
-      group("look", this.#colormap.element, field("Range", this.#low.element, el("span", "", "–"), this.#high.element, el("span", "", "%"))),
+    this.#reset = iconButton("Reset zoom (0)", "reset", () => actions.resetView());
+    const range = field("Range", this.#low.element, el("span", "", "–"), this.#high.element, el("span", "", "%"));
+    this.#looks.append(
+      group("look", this.#colormap.element, range, this.#frame.element),
       group("variation", this.variation.element),
-      group("end", this.#frame.element, field("Exposure", this.#exposure, this.#exposureText), reset.element),
+    );
+    this.element.append(
+      el("div", "toolbar-line",
+        group("main", this.#run.element, this.#settings.element, presets.element, this.#export.element),
+        group("views", this.#compare.element, this.#plots.element, this.#line.element, this.#save.element),
+        group("end", this.#exposureField, this.#reset.element),
+      ),
+      this.#looks,
     );
   }
 
@@ -95,6 +105,9 @@ export class Toolbar {
     this.#dock = view.dock !== undefined;
     const pressed = [[this.#compare, view.stage?.kind === "ab"], [this.#plots, this.#dock], [this.#line, state.drawsLine]] as const;
     for (const [toggle, on] of pressed) attributes(toggle.element, { "aria-pressed": String(on) });
+    // What changes nothing that is shown is not offered: space has its own controls, and a comparison no photograph.
+    this.#looks.hidden = this.#line.element.hidden = this.#reset.element.hidden = view.stage?.kind === "space";
+    this.#exposureField.hidden = view.stage !== undefined;
     this.#range = view.rangePercentiles;
     this.#colormap.set(view.colormap);
     this.#low.set(view.rangePercentiles[0]);

@@ -1,3 +1,4 @@
+import type { Preset } from "../src/core/presets";
 import type { RowSettings, ShownRef, StageView, ViewState } from "../src/protocol/panel";
 import type { Letters } from "./letters";
 import { isSameRef } from "./maps";
@@ -20,9 +21,15 @@ export function withStep(view: ViewState, timelines: readonly TimelineView[], ro
   return { shownSteps: chosen };
 }
 
-/** Pins what is shown as the reference, or frees it when it is the reference. */
+/** Pins what is shown as the reference, with the column of differences to it, or frees it when it is the reference. */
 export function withPinned(view: ViewState, ref: ShownRef): Partial<ViewState> {
-  return { pinned: isSameRef(view.pinned, ref) ? undefined : ref };
+  return isSameRef(view.pinned, ref) ? { pinned: undefined } : { pinned: ref, showStd: true };
+}
+
+/** What shows that in which the runs of a preset vary: their seeds, their members or their steps; single steps show nothing. */
+export function viewOfPreset({ runs }: Preset): Partial<ViewState> {
+  const over = runs.some(({ seedOffset = 0 }) => seedOffset > 0) ? "seeds" : runs.some(({ ensembleSize }) => ensembleSize > 1) ? "members" : runs.some(({ steps }) => steps > 1) ? "steps" : undefined;
+  return over ? { showStd: true, variation: { spread: "std", over } } : {};
 }
 
 /**

@@ -38,6 +38,7 @@ describe("comparing, pinning and marking", () => {
     assert.deepEqual((await view())?.pinned, { kind: "result", rowId: "single", task: "depth" });
     assert.equal(await letters("single:depth"), "reference");
     await stage.page.getByLabel("Step of Multi-step").fill("1");
+    await stage.settle();
     await stage.tile("multi:depth").focus();
     await stage.page.keyboard.press("p");
     await stage.settle();
