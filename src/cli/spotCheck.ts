@@ -26,8 +26,11 @@ interface SpotCheckOptions {
   readonly jsonProgress?: true;
 }
 
-/** Requests that the engine has at once: one that runs, two whose images are read meanwhile, and one on its way back. */
-const inFlight = 4;
+/**
+ * Images under way at once: one in the networks, two that are read meanwhile, and those that are measured, drawn and written to the disk, which may take
+ * longer than the networks do. With truth their maps are as large as the images, so fewer are held.
+ */
+const inFlight = { alone: 8, withTruth: 4 };
 
 /** Declares `plumbline spot-check`. */
 export function addSpotCheck(program: Command): void {
@@ -85,7 +88,7 @@ async function examineFolder({ spec, truth, runs, samples, out }: Work, options:
       fingerprint: fingerprintOf(spec),
       journalPath: journalOf(out),
       examine: examiner({ folder: spec.folder, out, ...(truth && { truth }), predict: enginePredict(session, spec, runs, options.device) }),
-      inFlight,
+      inFlight: truth ? inFlight.withTruth : inFlight.alone,
       retryFailed: options.retryFailed === true,
     });
   });

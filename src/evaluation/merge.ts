@@ -24,7 +24,11 @@ export async function mergeResults(outs: readonly string[], target: string): Pro
     const finished = new Set(records.flatMap(({ id, status }) => (status === "done" ? [id] : [])));
     return [...begun, ...records.filter(({ id, status }) => !done.has(id) && (status === "done" || !finished.has(id)))];
   });
-  await append<SpotMark>(marksFileOf(target), () => folders.flatMap(({ result }) => [...result.marks.values()]));
+  await append<SpotMark>(marksFileOf(target), (entries) => {
+    // What was said of the whole stays.
+    const marked = new Set(entries.map(({ id }) => id));
+    return folders.flatMap(({ result }) => [...result.marks.values()].filter(({ id }) => !marked.has(id)));
+  });
   for (const { out } of folders) await gatherPictures(out, target);
   return readResults(target);
 }

@@ -28,7 +28,7 @@ export function picturePath(id: string, kind: PictureKind): string {
 export async function writePictures(out: string, id: string, { image, runs }: Estimate, { errorMap, errorsDegrees }: Judgement): Promise<void> {
   const depth = runs.find((run) => run.depth)?.depth;
   const normals = runs.find((run) => run.normals)?.normals;
-  const std = depth?.stdOverMembers ?? normals?.stdOverMembers;
+  const [std] = runs.flatMap((run) => run.depth?.stdOverMembers ?? run.normals?.stdOverMembers ?? []);
   const save = async (kind: PictureKind, rgb: Uint8Array, size: { readonly width: number; readonly height: number }): Promise<void> =>
     writeFileAtomically(join(out, picturePath(id, kind)), await encodeWebp(rgb, size, side));
   const coloured = async (kind: PictureKind, map: FloatMap, colormap: "Spectral" | "inferno", range?: ValueRange): Promise<void> => {
