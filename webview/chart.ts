@@ -191,7 +191,7 @@ function drawn(view: ChartView, width: number, height: number): Drawn {
 }
 
 function axis(mark: typeof axisX, { label, ticks, format }: ChartAxis, count: number): Markish {
-  return mark({ label, labelArrow: "none", ticks: ticks ? thinned(ticks, count) : count, tickFormat: format, tickSize: 4, className: "chart-axis", ...(mark === axisX ? { labelAnchor: "center" } : { labelAnchor: "center", labelOffset: 46 }) });
+  return mark({ label, labelArrow: "none", ticks: ticks ? thinned(ticks, count) : count, tickFormat: format, tickSize: 4, className: "chart-axis", ...(mark === axisX ? { labelAnchor: "center" } : { labelAnchor: "center", labelOffset: 54 }) });
 }
 
 /** Every so many of them, the first among them, so that at most `count` stay. */

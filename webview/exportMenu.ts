@@ -68,7 +68,7 @@ export class ExportMenu {
     const figure = button("Figure of what is shown (SVG + PNG)…", () => this.#save(async () => this.page.ask("saveFigure", figureOf(this.page)))).element;
     const runs = animatedRuns(this.page).filter(({ rowId, task }) => onlyKey === undefined || onlyKey === `${rowId}:${task}`);
     const animations = runs.map((run) => {
-      const { element } = button(`${run.label}, steps of ${run.task} as animation (WebP)…`, () => this.#save(async () => this.page.ask("saveAnimation", await animationOf(run, this.page))));
+      const { element } = button(`${run.label}: steps of ${run.task} (WebP)…`, () => this.#save(async () => this.page.ask("saveAnimation", await animationOf(run, this.page))));
       return attributes(element, { "data-animation": `${run.rowId}:${run.task}` });
     });
     return [el("h3", "", "Pictures"), attributes(figure, { "data-figure": "" }), ...animations];
