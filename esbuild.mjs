@@ -17,6 +17,7 @@ const programs = [
   { ...node, entryPoints: { inference: "src/inference/main.ts" }, outdir: out },
   { ...node, entryPoints: { cli: "src/cli/main.ts" }, outdir: out },
   { ...shared, platform: "browser", target: "es2022", format: "iife", entryPoints: { webview: "webview/main.ts" }, outdir: out, loader: { ".glsl": "text" } },
+  { ...shared, platform: "browser", target: "es2022", format: "iife", entryPoints: { viewer: "webview/viewer/main.ts" }, outdir: out },
   // three is as big as all the rest of the page, which loads this when it is first needed.
   { ...shared, platform: "browser", target: "es2022", format: "iife", entryPoints: { space: "webview/space/view.ts" }, outdir: out },
 ];

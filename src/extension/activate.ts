@@ -2,6 +2,7 @@ import { join } from "node:path";
 import * as vscode from "vscode";
 import { startEngine } from "../inference/client";
 import { registerCommands } from "./commands";
+import { FloatViewers, floatViewerType } from "./floatViewer";
 import { createLog, messageOf } from "./log";
 import { findModels, shippedModelsDir } from "./models";
 import { readSettings } from "./settings";
@@ -18,9 +19,11 @@ export function activate(context: vscode.ExtensionContext): void {
     for (const problem of problems) log.warn(messageOf(problem));
     return found;
   };
+  const services = { extensionUri: context.extensionUri, engine, log };
   context.subscriptions.push(
     log,
     { dispose: () => void engine.dispose() },
-    registerCommands({ extensionUri: context.extensionUri, engine, log, settings: readSettings, models, cacheDir: join(context.globalStorageUri.fsPath, "runs") }),
+    registerCommands({ ...services, settings: readSettings, models, cacheDir: join(context.globalStorageUri.fsPath, "runs") }),
+    vscode.window.registerCustomEditorProvider(floatViewerType, new FloatViewers(services)),
   );
 }

@@ -1,5 +1,4 @@
 import type * as vscode from "vscode";
-import type { ToWebview } from "../protocol/panel";
 import { ipcChannel } from "../protocol/ipcChannel";
 
 /**
@@ -7,7 +6,7 @@ import { ipcChannel } from "../protocol/ipcChannel";
  * which waits for the one before, so that a large map never holds the extension host's event loop.
  * Nothing is posted any more once `isAlive` is false; what was under way is dropped.
  */
-export function pagePost(webview: vscode.Webview, isAlive: () => boolean): (message: ToWebview) => void {
+export function pagePost(webview: vscode.Webview, isAlive: () => boolean): (message: object) => void {
   const channel = ipcChannel({
     send(packet, callback) {
       if (!isAlive()) callback(new Error("The page has gone."));

@@ -6,8 +6,8 @@ export function pageRoots(extensionUri: vscode.Uri): readonly vscode.Uri[] {
   return [vscode.Uri.joinPath(extensionUri, "dist")];
 }
 
-/** The panel's page. Only its own script runs (nonce), and it can reach no network. */
-export function pageHtml(webview: vscode.Webview, extensionUri: vscode.Uri): string {
+/** The page of a panel, or with `program` another one of dist/. Only its own script runs (nonce), and it can reach no network. */
+export function pageHtml(webview: vscode.Webview, extensionUri: vscode.Uri, program: "webview" | "viewer" = "webview"): string {
   const nonce = randomBytes(16).toString("base64");
   const source = (name: string): string => webview.asWebviewUri(vscode.Uri.joinPath(extensionUri, "dist", name)).toString();
   const policy = [
@@ -24,11 +24,11 @@ export function pageHtml(webview: vscode.Webview, extensionUri: vscode.Uri): str
   <meta charset="utf-8">
   <meta name="viewport" content="width=device-width, initial-scale=1">
   <meta http-equiv="Content-Security-Policy" content="${policy}">
-  <link rel="stylesheet" href="${source("webview.css")}">
+  <link rel="stylesheet" href="${source(`${program}.css`)}">
   <title>Plumbline</title>
 </head>
 <body>
-  <script nonce="${nonce}" src="${source("webview.js")}"></script>
+  <script nonce="${nonce}" src="${source(`${program}.js`)}"></script>
 </body>
 </html>`;
 }

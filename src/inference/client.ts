@@ -31,6 +31,7 @@ export interface EngineClient {
   curves(params: CurvesParams): Promise<InferenceApi["curves"]["result"]>;
   series(params: SeriesParams): Promise<InferenceApi["series"]["result"]>;
   readMap(params: InferenceApi["readMap"]["params"]): Promise<InferenceApi["readMap"]["result"]>;
+  readFloats(params: InferenceApi["readFloats"]["params"]): Promise<InferenceApi["readFloats"]["result"]>;
   info(): Promise<EngineInfo>;
   /** Stops the child; pending requests reject. The client may not be used afterwards. */
   dispose(): Promise<void>;
@@ -111,6 +112,7 @@ export function startEngine(options: EngineOptions): EngineClient {
     curves: (params) => request(({ caller }) => caller.call("curves", params)),
     series: (params) => request(({ caller }) => caller.call("series", params)),
     readMap: (params) => request(({ caller }) => caller.call("readMap", params)),
+    readFloats: (params) => request(({ caller }) => caller.call("readFloats", params)),
     info: () => request(async ({ info }) => info),
     async dispose() {
       disposed = true;

@@ -6,6 +6,7 @@ import type { Semantics } from "../core/semantics";
 import { spreadOfMaps, type MapRows } from "../core/spread";
 import type { InferenceApi, MapRef } from "../protocol/inference";
 import type { Handlers } from "../protocol/rpc";
+import { readFloatFile } from "./floatFile";
 import { readTruth } from "./mapFile";
 
 type OpenMap = MapRows & { readonly semantics: Semantics };
@@ -14,7 +15,7 @@ type OpenMap = MapRows & { readonly semantics: Semantics };
  * The questions about maps that are there: they use no network and hold a few maps at most, whatever the number asked about. Each is
  * answered in one turn between two runs of a network, files beside the cache apart.
  */
-export const mapQuestions: Pick<Handlers<InferenceApi>, "spread" | "curves" | "series" | "readMap"> = {
+export const mapQuestions: Pick<Handlers<InferenceApi>, "spread" | "curves" | "series" | "readMap" | "readFloats"> = {
   spread: async ({ cacheDir, refs, kind }, { signal }) => {
     const maps = await openMaps(cacheDir, refs);
     const isAffine = maps.some(({ semantics }) => semantics.task === "depth" && semantics.depthKind !== "metric-depth");
@@ -44,6 +45,8 @@ export const mapQuestions: Pick<Handlers<InferenceApi>, "spread" | "curves" | "s
   },
 
   readMap: async ({ path, task }) => ({ map: await readTruth(path, task) }),
+
+  readFloats: readFloatFile,
 };
 
 /** Throws `bad-argument` unless all are of one task. */

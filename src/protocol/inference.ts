@@ -4,7 +4,7 @@ import type { Semantics, Task } from "../core/semantics";
 import type { Device, DeviceChoice, RunRequest, RunSettings } from "../core/settings";
 
 /** Raised whenever a message changes shape; host and child refuse to talk across versions. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 /** Where a result came from; written as run.json and shown in the panel. */
 export interface Provenance {
@@ -195,6 +195,31 @@ export interface SeriesParams {
   readonly points: readonly { readonly u: number; readonly v: number }[];
 }
 
+export interface FloatFileParams {
+  readonly path: string;
+  /** Which array of an .npz; the first that is an image when absent or not there. */
+  readonly entry?: string;
+}
+
+/** An image of numbers as a file holds it. */
+export interface FloatFile {
+  readonly image: {
+    readonly width: number;
+    readonly height: number;
+    /** 1 to 4. */
+    readonly channels: number;
+    /** Interleaved H x W x C, top row first. No unit, scale or invalid value is applied. */
+    readonly data: Float32Array;
+    readonly format: string;
+    /** What was left out or taken for granted, in words. */
+    readonly notes: readonly string[];
+  };
+  /** Arrays of an .npz; empty for other files. */
+  readonly entries: readonly string[];
+  /** Of them the one that `image` is. */
+  readonly entry?: string;
+}
+
 /** The child process's methods: parameters, events reported while they run, and result. */
 export interface InferenceApi {
   hello: { params: { readonly protocolVersion: number }; event: never; result: EngineInfo };
@@ -207,6 +232,8 @@ export interface InferenceApi {
   series: { params: SeriesParams; event: never; result: { readonly values: readonly (readonly (readonly number[])[])[] } };
   /** A ground-truth file as a map. Throws `not-found`, `unsupported`, `bad-image` or `bad-tensor` with what was expected of it. */
   readMap: { params: Extract<MapRef, { kind: "file" }>; event: never; result: { readonly map: FloatMap } };
+  /** A file of floats as it is. Throws `not-found` or `bad-image` with what was expected of it. */
+  readFloats: { params: FloatFileParams; event: never; result: FloatFile };
   /** Frees every network held; the next prediction loads anew. */
   release: { params: Record<string, never>; event: never; result: Record<string, never> };
 }

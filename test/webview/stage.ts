@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium, type Browser, type Page } from "playwright-core";
 import type { FromWebview, PanelState, ToWebview } from "../../src/protocol/panel";
+import type { FromViewer, ToViewer } from "../../src/protocol/viewer";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const out = join(root, "out/webview");
@@ -21,6 +22,8 @@ export interface StageOptions {
   readonly saved?: PanelState;
   /** Plays a browser without WebGL2. */
   readonly noGraphics?: boolean;
+  /** Which page: the panel unless said otherwise. */
+  readonly program?: "webview" | "viewer";
 }
 
 /** The real bundle in a real browser, with a host that is played by the test. */
@@ -28,7 +31,7 @@ export class Stage {
   private constructor(readonly page: Page, readonly errors: string[]) {}
 
   static async open(theatre: Theatre, options: StageOptions = {}): Promise<Stage> {
-    const { theme = "darkModern", width = 1200, height = 860, reducedMotion = true, saved, noGraphics = false } = options;
+    const { theme = "darkModern", width = 1200, height = 860, reducedMotion = true, saved, noGraphics = false, program = "webview" } = options;
     const page = await theatre.browser.newPage({ viewport: { width, height }, reducedMotion: reducedMotion ? "reduce" : "no-preference" });
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(error.message));
@@ -38,14 +41,14 @@ export class Stage {
     // The loader of these tests wraps functions in a call of its own that the page does not have.
     await page.addInitScript("globalThis.__name = (value) => value;");
     await page.addInitScript(fakeHost, [saved, noGraphics] as const);
-    await page.goto(`${theatre.address}/?${theme}`);
+    await page.goto(`${theatre.address}/${program === "webview" ? "" : program}?${theme}`);
     const stage = new Stage(page, errors);
     if (!noGraphics) await stage.waitForMessage("ready");
     return stage;
   }
 
   /** Sends messages as the extension host would: typed arrays arrive as typed arrays. */
-  async send(...messages: readonly ToWebview[]): Promise<void> {
+  async send(...messages: readonly (ToWebview | ToViewer)[]): Promise<void> {
     for (const message of messages) await this.page.evaluate((text) => window.plumblineTest.receive(text), encoded(message));
     await this.settle();
   }
@@ -63,7 +66,7 @@ export class Stage {
     return (await this.sent()).filter((message): message is Extract<FromWebview, { type: T }> => message.type === type);
   }
 
-  async waitForMessage(type: FromWebview["type"], count = 1): Promise<void> {
+  async waitForMessage(type: FromWebview["type"] | FromViewer["type"], count = 1): Promise<void> {
     await this.page.waitForFunction(([wanted, number]) => window.plumblineTest.sent.filter((message) => message.type === wanted).length >= Number(number), [type, count] as const);
   }
 
@@ -139,7 +142,7 @@ export class Theatre {
   private constructor(readonly browser: Browser, private readonly server: Server, readonly address: string) {}
 
   static async open(): Promise<Theatre> {
-    await build({ entryPoints: { webview: join(root, "webview/main.ts"), space: join(root, "webview/space/view.ts") }, bundle: true, platform: "browser", target: "es2022", format: "iife", outdir: out, logLevel: "error" });
+    await build({ entryPoints: { webview: join(root, "webview/main.ts"), space: join(root, "webview/space/view.ts"), viewer: join(root, "webview/viewer/main.ts") }, bundle: true, platform: "browser", target: "es2022", format: "iife", outdir: out, logLevel: "error" });
     const server = createServer((request, response) => {
       void answer(request.url ?? "/").then(
         ({ type, body, headers }) => response.writeHead(200, { "Content-Type": type, ...headers }).end(body),
@@ -166,18 +169,19 @@ async function answer(url: string): Promise<{ type: string; body: string | Buffe
   const { pathname, search } = new URL(url, "http://localhost");
   if (pathname === "/favicon.ico") return { type: "image/x-icon", body: "" };
   if (/^\/\w+\.js$/.test(pathname)) return { type: "text/javascript", body: await readFile(join(out, pathname)) };
-  if (pathname === "/webview.css") return { type: "text/css", body: await readFile(join(out, "webview.css")) };
+  if (pathname !== "/theme.css" && /^\/\w+\.css$/.test(pathname)) return { type: "text/css", body: await readFile(join(out, pathname)) };
   const theme = JSON.parse(await readFile(join(root, `test/fixtures/themes/${search.slice(1) || "darkModern"}.json`), "utf8")) as { bodyClass: string; variables: Record<string, string> };
   if (pathname === "/theme.css") return { type: "text/css", body: `:root { ${Object.entries(theme.variables).map(([name, value]) => `--${name}: ${value};`).join(" ")} }` };
-  if (pathname !== "/") throw new Error(`No ${pathname} here.`);
+  const program = pathname === "/" ? "webview" : pathname.slice(1);
+  if (program !== "webview" && program !== "viewer") throw new Error(`No ${pathname} here.`);
   const body = `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Plumbline</title>
-    <link rel="stylesheet" href="theme.css${search}"><link rel="stylesheet" href="webview.css"></head>
-    <body class="${theme.bodyClass}"><script nonce="test" src="webview.js"></script></body></html>`;
+    <link rel="stylesheet" href="theme.css${search}"><link rel="stylesheet" href="${program}.css"></head>
+    <body class="${theme.bodyClass}"><script nonce="test" src="${program}.js"></script></body></html>`;
   return { type: "text/html", body, headers: { "Content-Security-Policy": policy } };
 }
 
 /** Message as text; typed arrays as base64 with their class. */
-function encoded(message: ToWebview): string {
+function encoded(message: ToWebview | ToViewer): string {
   return JSON.stringify(message, (_key, value: unknown) => {
     if (!ArrayBuffer.isView(value)) return value;
     return { typedArray: value.constructor.name, base64: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64") };
