@@ -186,6 +186,32 @@ describe("the viewer of float images", () => {
     assert.equal(await chosen("Kind of the numbers"), "depth");
   });
 
+  it("draws again when the graphics device was lost and is back", async () => {
+    await show(ramp);
+    await wholeRange();
+    const before = await stage.uploads();
+    await stage.page.evaluate(async () => {
+      const [context] = window.plumblineTest.contexts;
+      const extension = context.getExtension("WEBGL_lose_context");
+      const back = new Promise((done) => context.canvas.addEventListener("webglcontextrestored", done));
+      extension?.loseContext();
+      await new Promise((done) => setTimeout(done, 50));
+      extension?.restoreContext();
+      await back;
+    });
+    await stage.settle();
+    assert.ok((await stage.uploads()).length > before.length, "sent to the device again");
+    assert.deepEqual(await colourAt(31, 16), reference("viridis", 31 / 47));
+  });
+
+  it("says why a file cannot be read that never could", async () => {
+    await stage.send({ type: "init", name: "a.npy", colormap: "viridis" }, { type: "reading" }, { type: "failed", message: "Expected a file.", remedy: "" });
+    assert.equal(await text(".empty p"), "Expected a file.");
+    assert.equal(await stage.page.locator(".toolbar").isVisible(), false);
+    await stage.send({ type: "floats", file: ramp });
+    assert.equal(await probeAt(9, 3), "1.625");
+  });
+
   it("keeps what was chosen when the page is loaded again", async () => {
     await show(ramp);
     await stage.choose("Kind of the numbers", "disparity");

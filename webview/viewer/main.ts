@@ -9,7 +9,7 @@ import { Viewer } from "./viewer";
 function start(): void {
   const body = document.body;
   try {
-    const painter = new Painter(() => viewer.redraw());
+    const painter = new Painter(() => viewer.repaint());
     const host = connectViewer((message) => viewer.receive(message));
     const viewer = new Viewer(painter, host.getState(), { post: (message) => host.postMessage(message), save: (state) => host.setState(state) });
     body.append(viewer.element);

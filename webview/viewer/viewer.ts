@@ -96,6 +96,12 @@ export class Viewer {
     });
   }
 
+  /** The graphics device was lost and is back. */
+  repaint(): void {
+    this.#tile.forgetPainted();
+    this.redraw();
+  }
+
   get #aspect(): number | undefined {
     return this.#file && this.#file.image.width / this.#file.image.height;
   }
