@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdir
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Frame } from "playwright-core";
+import sharp from "sharp";
 import { colourAt, readAt, tile, waitIdle, waitReady } from "./tiles";
 import { acceptPath, chooseInExplorer, keepFailure, openSession, openWorkbench, panelFrame, root, runCommand, untilTrue, type Workbench } from "./workbench";
 
@@ -88,6 +89,48 @@ describe("The steps of a run, from the first click to a session that is opened a
     await waitReady(frame, ["single:variation", `${rowIds[2]}:variation`]);
     assert.match(await tile(frame, "single:variation").locator(".tile-title").innerText(), new RegExp(`step ${steps - 1} of ${steps}`));
     await workbench.page.screenshot({ path: join(screenshots, "steps.png") });
+  });
+
+  it("shows the depth in space, by a program of its own that the page may load", async () => {
+    await tile(frame, "multi:depth").hover();
+    await tile(frame, "multi:depth").locator('vscode-button[aria-label="Show in 3D"]').click();
+    const room = frame.locator(".space-room[data-shown]");
+    await room.waitFor();
+    assert.ok(Number(await room.getAttribute("data-shown")) > 10_000, "points of the photograph's own number");
+    await frame.locator(".space-message").waitFor({ state: "hidden" });
+    const png = await frame.locator(".space-room canvas").screenshot();
+    const { channels } = await sharp(png).removeAlpha().stats();
+    assert.ok(channels.some(({ stdev }) => stdev > 10), "something is drawn");
+    await workbench.page.screenshot({ path: join(screenshots, "space.png") });
+    await frame.locator(".space-stage vscode-button", { hasText: "Back to tiles" }).click();
+    await waitReady(frame, ["multi:depth"]);
+  });
+
+  it("exports a figure of what is shown, with text and pictures", async () => {
+    await frame.locator(".toolbar vscode-button", { hasText: "Export" }).click();
+    await frame.locator(".export-menu [data-figure]").click();
+    await acceptPath(workbench.page, `${join(scratch, "out")}/`, /Export|OK/);
+    await frame.locator(".notice", { hasText: "bowl_figure.svg" }).waitFor();
+    const path = join(scratch, "out/bowl_figure.svg");
+    const svg = readFileSync(path, "utf8");
+    const { width, height } = await sharp(path).metadata(); // librsvg refuses what is not well-formed
+    assert.ok(width > height && height > 200, `${width} x ${height}`);
+    for (const label of ["Multi-step", "Single step"]) assert.match(svg, new RegExp(`<text[^>]*>[^<]*${label}`));
+    assert.equal((svg.match(/<image /g) ?? []).length >= 9, true, "three rows of photograph, depth and normals");
+    const png = await sharp(join(scratch, "out/bowl_figure.png")).metadata();
+    assert.ok(Math.abs(png.width / png.height - width / height) < 0.02);
+    assert.match(readFileSync(join(scratch, "out/bowl_figure.json"), "utf8"), /plumbline-normals/);
+  });
+
+  it("exports the steps as an animation, a frame each", async () => {
+    await frame.locator(".toolbar vscode-button", { hasText: "Export" }).click();
+    await frame.locator('.export-menu [data-animation="multi:depth"]').click();
+    await acceptPath(workbench.page, `${join(scratch, "out")}/`, /Export|OK/);
+    await frame.locator(".notice", { hasText: ".webp" }).waitFor();
+    const name = readdirSync(join(scratch, "out")).find((file) => file.endsWith(".webp"));
+    const { format, pages, width, pageHeight } = await sharp(join(scratch, "out", name ?? ""), { animated: true }).metadata();
+    assert.deepEqual([format, pages], ["webp", steps]);
+    assert.ok(pageHeight !== undefined && width > pageHeight);
   });
 
   it("wipes between two of them", async () => {
