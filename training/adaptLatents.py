@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from encodeLatents import MAPS, OneShard, load_vae
-from run import TASKS, Config, load_ema
+from run import TASKS, Config, load_ema, load_state
 from schedule import Schedule, annealed_pyramid_noise
 from trainDiffusion import random_timesteps
 from unet import UNet
@@ -43,14 +43,17 @@ def in_parts(function, *maps):
 
 
 def loaded(config, stage):
-    checkpoint = load_ema(config, stage)
+    """The UNet of a stage's EMA weights, and its checkpoint."""
+    checkpoint = {**load_ema(config, stage), "samples": load_state(config, stage).get("samples", 0)}
     unet = UNet(config["unet"]["network"]).requires_grad_(False)
     unet.load_state_dict(checkpoint["weights"])
     return unet, checkpoint
 
 
 def write(config, stage, unet, checkpoint):
-    torch.save({"ema": unet.state_dict(), "extras": {"contexts": checkpoint["contexts"]}}, config.checkpoint(f"init/{stage}.pt"))
+    extras = {name: checkpoint[name] for name in ("contexts", "scenes") if name in checkpoint}
+    state = {"ema": unet.state_dict(), "extras": extras, "samples": checkpoint["samples"]}
+    torch.save(state, config.checkpoint(f"init/{stage}.pt"))
 
 
 def one_step(unet, context, steps):

@@ -50,9 +50,23 @@ class Scenes:
                 self.begins[shard_name(path)] = sum(len(part) for part in self.parts[self.fields[0]])
                 with np.load(path) as shard:
                     self._append(shard)
-        self.count = sum(len(part) for part in self.parts[self.fields[0]])
-        self.starts = np.cumsum([0] + [len(part) for part in self.parts[self.fields[0]]])
+        lengths = [len(part) for part in self.parts[self.fields[0]]]
+        self.count, self.starts = sum(lengths), np.cumsum([0] + lengths)
+        names = [os.path.basename(folder) for folder in self.folders]
+        self.members = {name: torch.cat([torch.arange(begin, begin + length) for (shard, begin), length in zip(self.begins.items(), lengths)
+                                         if shard.startswith(name + ".")] or [torch.arange(0)]) for name in names}
         return self.count
+
+    def draw(self, count, shares, generator):
+        """Random scene numbers, long [count]; shares: {folder name: probability}, or None for all alike."""
+        numbers = torch.randint(self.count, (count,), generator=generator)
+        for row, chance in enumerate(torch.rand(count, generator=generator).tolist()):
+            for name, share in (shares or {}).items():
+                chance -= share
+                if chance < 0 and len(self.members[name]):
+                    numbers[row] = self.members[name][numbers[row] % len(self.members[name])]
+                    break
+        return numbers
 
     def _append(self, shard):
         for name in self.fields:

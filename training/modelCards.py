@@ -3,7 +3,7 @@
 import json
 import os
 
-from run import load_state
+from run import load_ema, origin_of, samples_seen
 
 TITLES = {"plumbline-depth": "Plumbline depth (diffusion)", "plumbline-normals": "Plumbline surface normals (diffusion)",
           "plumbline-e2e-depth": "Plumbline depth (end-to-end, one step)",
@@ -54,9 +54,9 @@ the paper's models can do. Depth has no unit: its scale and shift are unknown.
 OUTPUTS = {"depth": "Affine-invariant depth in [0, 1]: 0 near, 1 far, planar (z), scale and shift unknown. Sky is far.",
            "normals": "Unit normals in the camera frame x right, y up, z toward the viewer (RUB). Sky is (0, 0, 1)."}
 METHODS = {True: "One step: t = 999, zeros in place of noise, no randomness. Fine-tuned from the diffusion model through the "
-                 "frozen decoder on the paper's {equation}.",
+                 "frozen decoder on the paper's {equation}{extra}.",
            False: "Diffusion: v-prediction, DDIM, trailing time steps. One network serves depth and normals, told apart by "
-                  "the context. 40 % of its training samples had t = T and zeros for noise, so that the one-step setting is part "
+                  "the context. {zeros:.0f} % of its training samples had t = T and zeros for noise, so that the one-step setting is part "
                   "of it. Steps beyond the first sharpen more than they correct; `leading` with one step is noise."}
 EQUATIONS = {"depth": "affine-invariant loss (Eq. 1)", "normals": "angular loss (Eq. 2)"}
 COLUMNS = {"depth": (("absrel", "AbsRel %"), ("delta1", "delta1 %")),
@@ -78,12 +78,18 @@ def write_card(config, name, task, e2e, parameters, vae_parameters):
         figures = json.load(file)
     with open(os.path.join(config.heldout, "index.json")) as file:
         heldout = len(json.load(file)["scenes"])
-    samples = lambda stage: f"{load_state(config, stage).get('samples', 0):,}"
+    samples = lambda stage: f"{samples_seen(config, stage):,}"
+    relative = task == "depth" and config["e2e"].get("relative_weight")
+    extra = f" and {relative} times the same error relative to the depth in metres" if relative else ""
+    method = METHODS[e2e].format(equation=EQUATIONS[task], extra=extra, zeros=100 * config["diffusion"]["zeros_share"])
     seen = f"Samples seen: autoencoder {samples('vae')} crops, diffusion {samples('diffusion')} (both tasks)"
     seen += f", end-to-end {samples('e2e-' + task)}." if e2e else "."
+    if origin_of(config, f"e2e-{task}" if e2e else "diffusion"):
+        method += (" Its first and last convolutions were then fitted to an autoencoder that had been trained further "
+                   "(`training/adaptLatents.py`)" + (", and it was trained on with that." if e2e else "."))
     card = CARD.format(title=TITLES[name], tag="depth-estimation" if task == "depth" else "image-to-image",
-                       output=OUTPUTS[task], method=METHODS[e2e].format(equation=EQUATIONS[task]), seen=seen,
-                       scenes=f"{load_state(config, 'diffusion')['extras'].get('scenes', 0):,}", parameters=parameters,
+                       output=OUTPUTS[task], method=method, seen=seen,
+                       scenes=f"{load_ema(config, f'e2e-{task}' if e2e else 'diffusion').get('scenes', 0):,}", parameters=parameters,
                        vae_parameters=vae_parameters, heldout=f"{heldout} rendered scenes", measure=MEASURES[task],
                        table=figures_table(task, figures))
     with open(os.path.join(config.models, name, "README.md"), "w") as file:

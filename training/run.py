@@ -42,12 +42,29 @@ def load_state(config, stage):
     return torch.load(config.checkpoint(stage), map_location="cpu")
 
 
+def origin_of(config, stage):
+    """The file that a stage's configuration names as the weights to go on from, or None (where it is missing, too)."""
+    settings, task = config.get(stage.split("-")[0], {}), stage.split("-")[-1]
+    name = settings.get("origin", "").format(task=task)
+    return name if name and os.path.exists(config.checkpoint(name)) else None
+
+
 def load_ema(config, stage):
-    """{"weights", "contexts", "scaling_factor", ...} of a stage's last checkpoint, or None. stage may name a file (Config.checkpoint)."""
-    if not os.path.exists(config.checkpoint(stage)):
+    """{"weights", "contexts", "scaling_factor", ...} of a stage's last checkpoint, or of its origin before it has one, or None.
+
+    stage may name a file (Config.checkpoint).
+    """
+    name = stage if os.path.exists(config.checkpoint(stage)) else origin_of(config, stage)
+    if name is None:
         return None
-    state = load_state(config, stage)
+    state = load_state(config, name)
     return {"weights": state["ema"], **state["extras"]}
+
+
+def samples_seen(config, stage):
+    """Samples of a stage's run and, where it went on from other weights, of theirs."""
+    names = [name for name in (origin_of(config, stage), stage) if name and os.path.exists(config.checkpoint(name))]
+    return sum(load_state(config, name).get("samples", 0) for name in names)
 
 
 def start(seed):

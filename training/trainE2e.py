@@ -44,7 +44,7 @@ def depth_loss(decoded, truth, relative, mask, settings):
 def draw_scenes(scenes, phase, settings, generator):
     """Numbers, mirroring and windows of a batch: long [N], bool [N], long [N, 4] or None."""
     count, full = phase["batch"], scenes.raw("mask", 0).shape
-    indices = torch.randint(scenes.count, (count,), generator=generator)
+    indices = scenes.draw(count, settings.get("shares"), generator)
     mirror = torch.rand(count, generator=generator) < 0.5
     windows = "crop" in settings and torch.rand(1, generator=generator) < 0.5
     return indices, mirror, random_boxes(count, full, settings["crop"], generator) if windows else None
