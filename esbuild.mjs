@@ -1,5 +1,5 @@
 // Bundles the programs of Plumbline into dist/: the extension host part, the inference child,
-// the command line, the webview, and the webview's view in space. `--test` also bundles the tests that run inside VS Code.
+// the command line, the panel's page, its view in space, and the page of spot checks. `--test` also bundles the tests that run inside VS Code.
 import { build } from "esbuild";
 import { readdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
@@ -17,6 +17,7 @@ const programs = [
   { ...node, entryPoints: { inference: "src/inference/main.ts" }, outdir: out },
   { ...node, entryPoints: { cli: "src/cli/main.ts" }, outdir: out },
   { ...shared, platform: "browser", target: "es2022", format: "iife", entryPoints: { webview: "webview/main.ts" }, outdir: out, loader: { ".glsl": "text" } },
+  { ...shared, platform: "browser", target: "es2022", format: "iife", entryPoints: { spot: "webview/spot/main.ts" }, outdir: out },
   { ...shared, platform: "browser", target: "es2022", format: "iife", entryPoints: { viewer: "webview/viewer/main.ts" }, outdir: out },
   // three is as big as all the rest of the page, which loads this when it is first needed.
   { ...shared, platform: "browser", target: "es2022", format: "iife", entryPoints: { space: "webview/space/view.ts" }, outdir: out },

@@ -6,7 +6,7 @@ import tseslint from "typescript-eslint";
  */
 export const rooms = {
   "src/core": { folders: [], packages: [] },
-  "src/protocol": { folders: ["src/core"], packages: [] },
+  "src/protocol": { folders: ["src/core", "src/evaluation/spec", "src/evaluation/spotRun"], packages: [] },
   "src/pipeline": { folders: ["src/core"], packages: [] },
   "src/graph": { folders: ["src/core", "src/io"], packages: ["node:*", "protobufjs"] },
   "src/io": { folders: ["src/core"], packages: ["node:*", "sharp", "fflate", "parse-exr"] },
@@ -15,8 +15,8 @@ export const rooms = {
   "src/evaluation": { folders: ["src/core", "src/io", "src/catalogue"], packages: ["node:*", "picomatch", "zod"] },
   "src/inference": { folders: ["src/core", "src/pipeline", "src/graph", "src/io", "src/cache", "src/catalogue", "src/protocol"], packages: ["node:*", "onnxruntime-node"] },
   "src/cli": { folders: ["src/core", "src/io", "src/cache", "src/catalogue", "src/evaluation", "src/protocol", "src/inference/client"], packages: ["node:*", "commander", "@observablehq/plot", "linkedom"] },
-  "src/extension": { folders: ["src/core", "src/io", "src/cache", "src/catalogue", "src/protocol", "src/inference/client"], packages: ["node:*", "vscode"] },
-  webview: { folders: ["src/core", "src/protocol"], packages: ["@vscode/webview-ui-toolkit", "@observablehq/plot", "three"] },
+  "src/extension": { folders: ["src/core", "src/io", "src/cache", "src/catalogue", "src/evaluation", "src/protocol", "src/inference/client"], packages: ["node:*", "vscode"] },
+  webview: { folders: ["src/core", "src/protocol", "src/evaluation/columns", "src/evaluation/spec"], packages: ["@vscode/webview-ui-toolkit", "@observablehq/plot", "three"] },
 };
 
 const all = ["src/core", "src/protocol", "src/pipeline", "src/graph", "src/io", "src/cache", "src/catalogue", "src/evaluation", "src/inference", "src/cli", "src/extension", "webview"];

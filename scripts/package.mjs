@@ -7,7 +7,7 @@ import { SetupError, execute, root, say, setUp } from "./setup.mjs";
 
 /** Everything of the checkout that a user needs besides the programs. */
 const shippedFiles = ["package.nls.json", "README.md", "CHANGELOG.md", "LICENSE", "NOTICE.md", "media/icons", "media/fonts", "media/walkthrough", "media/screenshots", "models"];
-const programs = ["extension.js", "inference.js", "webview.js", "webview.css", "space.js", "viewer.js", "viewer.css"];
+const programs = ["extension.js", "inference.js", "cli.js", "webview.js", "webview.css", "space.js", "viewer.js", "viewer.css", "spot.js", "spot.css"];
 
 /** Packages that stay outside the bundle; their install-time dependencies are left behind. */
 const runtimePackages = (target) => {

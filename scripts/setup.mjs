@@ -122,7 +122,7 @@ function hashSources() {
   return hash.digest("hex");
 }
 
-const programs = ["extension.js", "inference.js", "cli.js", "webview.js", "space.js", "viewer.js"];
+const programs = ["extension.js", "inference.js", "cli.js", "webview.js", "space.js", "viewer.js", "spot.js"];
 
 /** Builds dist/ when a source changed since it was built. */
 export function buildPrograms() {

@@ -7,7 +7,7 @@ export function pageRoots(extensionUri: vscode.Uri): readonly vscode.Uri[] {
 }
 
 /** The page of a panel, or with `program` another one of dist/. Only its own script runs (nonce), and it can reach no network. */
-export function pageHtml(webview: vscode.Webview, extensionUri: vscode.Uri, program: "webview" | "viewer" = "webview"): string {
+export function pageHtml(webview: vscode.Webview, extensionUri: vscode.Uri, program: "webview" | "spot" | "viewer" = "webview"): string {
   const nonce = randomBytes(16).toString("base64");
   const source = (name: string): string => webview.asWebviewUri(vscode.Uri.joinPath(extensionUri, "dist", name)).toString();
   const policy = [
