@@ -73,8 +73,14 @@ async function scrub(frame: Frame, row: number, to: readonly number[]): Promise<
 
 /** Milliseconds of its own time that the page's thread has worked: other programs do not count. */
 async function threadClock(frame: Frame): Promise<() => Promise<number>> {
-  // The frame shares the process, and so the session, of the one around it.
-  const session = await frame.page().context().newCDPSession(frame.parentFrame() ?? frame);
+  // A frame that shares the process of the one around it has no session of its own.
+  const context = frame.page().context();
+  const open = (of: Frame): ReturnType<typeof context.newCDPSession> => context.newCDPSession(of).catch((error: unknown) => {
+    const parent = of.parentFrame();
+    if (!parent) throw error;
+    return parent.parentFrame() ? open(parent) : context.newCDPSession(frame.page());
+  });
+  const session = await open(frame);
   await session.send("Performance.enable", { timeDomain: "threadTicks" });
   return async () => 1000 * ((await session.send("Performance.getMetrics")).metrics.find(({ name }) => name === "TaskDuration")?.value ?? NaN);
 }
