@@ -18,7 +18,8 @@ export function hasRow(settings: PanelSettings, kind: RowKind, models: readonly 
   return settings.rows.some((row) => row.spacing === spacing && row.steps > 1 === steps > 1 && isEndToEnd(row, models) === endToEnd);
 }
 
-function isEndToEnd(row: RowSettings, models: readonly ModelChoice[]): boolean {
+/** Whether one of its models is fine-tuned end to end. */
+export function isEndToEnd(row: RowSettings, models: readonly ModelChoice[]): boolean {
   return Object.values(row.models).some((id) => models.find((model) => model.id === id)?.endToEnd);
 }
 

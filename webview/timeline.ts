@@ -71,7 +71,7 @@ export class Timeline {
     if (Number(this.#slider.value) !== (shown ?? 0)) this.#slider.value = String(shown ?? 0);
   }
 
-  #updateFacts({ count, members, steps, plan, shown }: TimelineView): void {
+  #updateFacts({ count, members, steps, plan, gapIsMeant, shown }: TimelineView): void {
     const at = Math.min(shown ?? 0, count - 1);
     const timestep = plan[at]?.timestep ?? steps[at]?.timestep;
     const combined = shown !== undefined && shown >= count;
@@ -80,18 +80,22 @@ export class Timeline {
     setText(this.#step, timestep === undefined && !combined ? "" : step);
     const told = combined ? undefined : plan[at];
     const noise = told ? `noise: told ${told.toldNoise.toFixed(2)} · really ${told.inputNoise.toFixed(2)}` : "";
-    const mismatch = told !== undefined && Math.abs(told.toldNoise - told.inputNoise) > noticeableGap;
+    const gap = told !== undefined && Math.abs(told.toldNoise - told.inputNoise) > noticeableGap;
+    const mismatch = gap && !gapIsMeant;
     setText(this.#noise, noise);
     this.#noiseFact.classList.toggle("mismatch", mismatch);
     const about = mismatch
       ? "The network is told another noise level than its input really holds: it removes too little or too much noise"
-      : "The noise level that the network is told, sqrt(1 − ᾱ), and the level of the noise that its input really holds";
+      : gap
+        ? "The network is told of noise and given none: it was fine-tuned for exactly this"
+        : "The noise level that the network is told, sqrt(1 − ᾱ), and the level of the noise that its input really holds";
     attributes(this.#noiseFact, { title: told ? about : undefined });
     attributes(this.#slider, { "aria-valuetext": [step, noise].filter(Boolean).join(", ") });
   }
 
   #key(event: KeyboardEvent): void {
-    const at = this.#view.shown ?? 0;
+    // The slider is ahead of the view until the next frame: a second press in between counts from there.
+    const at = Number(this.#slider.value);
     const to = { ArrowLeft: at - 1, ArrowDown: at - 1, ArrowRight: at + 1, ArrowUp: at + 1, Home: 0, End: this.#stops - 1 }[event.key];
     if (event.key === " ") this.#togglePlay();
     else if (to !== undefined) this.#go(Math.min(this.#stops - 1, Math.max(0, to)));
@@ -124,6 +128,7 @@ export class Timeline {
       this.#slider.value = String(shown);
       return;
     }
+    this.#slider.value = String(stop);
     this.actions.showStep(rowId, last ? undefined : stop, this.#shift);
     const next = stop + Math.sign(stop - shown);
     if (steps[next]) this.actions.expectStep(rowId, next);

@@ -96,7 +96,7 @@ export function runKeyOf(row: RowSettings, task: Task): string {
 export function planOf(row: RowSettings): StepPlan[] {
   const timesteps = Array.from({ length: row.steps }, (_, i) => (row.spacing === "leading" ? Math.floor(((row.steps - 1 - i) * 1000) / row.steps) + 1 : 999 - Math.floor((i * 1000) / row.steps)));
   const level = (timestep: number): number => (timestep + 1) / 1000;
-  return timesteps.map((timestep, i) => ({ timestep, alphaBar: 1 - level(timestep) ** 2, toldNoise: level(timestep), inputNoise: i === 0 ? 1 : level(timestep) }));
+  return timesteps.map((timestep, i) => ({ timestep, alphaBar: 1 - level(timestep) ** 2, toldNoise: level(timestep), inputNoise: i > 0 ? level(timestep) : row.noise.kind === "zeros" ? 0 : 1 }));
 }
 
 export function planned(row: RowSettings, task: Task, cached = false): PredictEvent {
