@@ -123,8 +123,13 @@ def main(config, stages, folder):
         table["reconstruction"]["rgbPsnr"] = round(-10 * error.square().mean((1, 2, 3)).log10().mean().item(), 2)
     for name, row in table.items():
         print(f"{name:15s}", "  ".join(f"{key} {value:6.2f}" for key, value in row.items()), flush=True)
-    with open(os.path.join(config.logs, "heldout.json"), "w") as file:
-        json.dump({name: {key: float(value) for key, value in row.items()} for name, row in table.items()}, file, indent=2)
+    path = os.path.join(config.logs, "heldout.json")
+    rows = {name: {key: float(value) for key, value in row.items()} for name, row in table.items()}
+    if os.path.exists(path):  # rows of stages that were not asked for stay
+        with open(path) as file:
+            rows = {**json.load(file), **rows}
+    with open(path, "w") as file:
+        json.dump(rows, file, indent=2)
     if folder:
         write_pictures(folder, rgb[:12], {task: [m[:12] for m in maps] for task, maps in columns.items()})
 
