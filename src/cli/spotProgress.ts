@@ -27,7 +27,10 @@ export function spotControl(json: boolean, outer: AbortSignal): SpotControl {
   const pause = (): void => {
     if (paused) return;
     let resume: () => void = () => undefined;
-    paused = { until: new Promise((done) => (resume = done)), resume };
+    // Nothing else may be under way, and a process that only waits for a signal would end.
+    const alive = setInterval(() => undefined, 2 ** 30);
+    const until = new Promise<void>((done) => (resume = done)).finally(() => clearInterval(alive));
+    paused = { until, resume: () => resume() };
     clock.pause();
     say({ type: "paused" });
     if (!json) report("Paused after the images that are under way; SIGUSR2 resumes.");
@@ -65,6 +68,7 @@ export function spotControl(json: boolean, outer: AbortSignal): SpotControl {
     },
     end: (status, message) => say({ type: "end", status, ...(message !== undefined && { message }) }),
     dispose: () => {
+      paused?.resume(); // the run may have ended while it was paused
       lines?.removeAllListeners("close").close();
       process.stdin.pause();
       if (hasSignals) process.off("SIGUSR1", pause).off("SIGUSR2", resume);
