@@ -48,7 +48,7 @@ describe("The steps of a run, from the first click to a session that is opened a
   /** Files that the extension wrote for VS Code to restore from. */
   const backups = (): readonly string[] => {
     const storage = join(scratch, "home/user/User/workspaceStorage");
-    const names = readdirSync(storage, { recursive: true, encoding: "utf8" }).filter((name) => /plumbline\.plumbline[\\/]\d+$/.test(name));
+    const names = readdirSync(storage, { recursive: true, encoding: "utf8" }).filter((name) => /plumbline\.plumbline[\\/]-?\d+$/.test(name));
     return names.map((name) => join(storage, name));
   };
   const slider = () => frame.locator('.row[data-row="multi"] .timeline-slider');
