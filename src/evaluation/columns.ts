@@ -88,7 +88,8 @@ export function robustScores(values: readonly number[]): number[] {
   return values.map((value) => (deviation > 0 ? (value - centre) / deviation : 0));
 }
 
-function medianOf(values: readonly number[]): number {
+/** NaN of nothing. */
+export function medianOf(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
   return sorted.length === 0 ? NaN : (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;

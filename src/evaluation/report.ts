@@ -1,7 +1,7 @@
 import { csvFrom } from "../core/csv";
 import type { NormalsMetrics } from "../core/metrics";
 import { AnglePool } from "./anglePool";
-import { columnsOf, marigoldNames, type Column } from "./columns";
+import { columnsOf, marigoldNames, medianOf, type Column } from "./columns";
 import type { SpotMark, SpotRecord } from "./spotRun";
 
 /** A finished spot check, ready to be written down. Records are in the order of the sample. */
@@ -100,10 +100,4 @@ function pooled(records: readonly SpotRecord[], runName: string): [string, Norma
 /** Nine digits: enough to tell float32 values apart, and the same on every machine. */
 function numberText(value: number | undefined): string {
   return value === undefined ? "" : String(Number(value.toPrecision(9)));
-}
-
-function medianOf(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
 }
