@@ -1,4 +1,4 @@
-import type { Tile } from "./tiles";
+import type { Tile } from "./rows/tiles";
 
 export interface KeyActions {
   tiles(): readonly Tile[];

@@ -1,13 +1,13 @@
 import type { PanelSettings, PanelState, ViewState } from "../src/protocol/panel";
 import type { Asks } from "./asks";
 import type { Painter } from "./gl/painter";
-import type { Look } from "./look";
+import type { Look } from "./rows/look";
 import type { MapStore } from "./mapStore";
 import { labelOf, mapOf, refOf, storedOf } from "./maps";
 import type { Page } from "./page";
-import type { Scene } from "./scene";
+import type { Scene } from "./rows/scene";
 import type { Session } from "./session";
-import type { Notice } from "./statusLine";
+import type { Notice } from "./bars/statusLine";
 
 /** Where the page's parts are, and what can be done to them. */
 export interface PageSource {

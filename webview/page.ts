@@ -4,8 +4,8 @@ import type { Semantics } from "../src/core/semantics";
 import type { MapRef } from "../src/protocol/inference";
 import type { PanelSettings, PanelState, QuestionName, Questions, ShownRef, ViewState } from "../src/protocol/panel";
 import type { Painter } from "./gl/painter";
-import type { Look } from "./look";
-import type { Scene } from "./scene";
+import type { Look } from "./rows/look";
+import type { Scene } from "./rows/scene";
 import type { Generation, Session } from "./session";
 
 /** A map with what its numbers mean. */

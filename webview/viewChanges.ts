@@ -1,10 +1,10 @@
 import type { Preset } from "../src/core/presets";
 import type { RowSettings, ShownRef, StageView, ViewState } from "../src/protocol/panel";
-import type { Letters } from "./letters";
+import type { Letters } from "./rows/letters";
 import { isSameRef } from "./maps";
-import type { Scene, TileView } from "./scene";
+import type { Scene, TileView } from "./rows/scene";
 import { defaultProjection } from "./space/controls";
-import { nearestStep, stepRef, stopsOf, type TimelineView } from "./stops";
+import { nearestStep, stepRef, stopsOf, type TimelineView } from "./rows/stops";
 
 /** A step chosen for a row, the result when undefined; when linked, of every other row the step at the nearest noise level. */
 export function withStep(view: ViewState, timelines: readonly TimelineView[], rowId: string, step: number | undefined, linked: boolean): Partial<ViewState> {

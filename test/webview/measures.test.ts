@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { comparisonOf } from "../../webview/difference";
-import { durationText, exactText, percentile, rangeOf, valuesAt } from "../../webview/measures";
-import { clamped, maxZoom, spanOf, zoomAbout } from "../../webview/viewport";
+import { comparisonOf } from "../../webview/rows/difference";
+import { durationText, exactText, percentile, rangeOf, valuesAt } from "../../webview/rows/measures";
+import { clamped, maxZoom, spanOf, zoomAbout } from "../../webview/rows/viewport";
 import { mapOf, multi, resultOf, single } from "./scenario";
 
 describe("measures of the panel", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { FloatMap } from "../../src/core/image";
 import type { RowSettings, ToWebview, ViewState } from "../../src/protocol/panel";
-import { sameButSeed } from "../../webview/variation";
+import { sameButSeed } from "../../webview/rows/variation";
 import { event, init, mapOf, multi, ramp, resultOf, settingsOf, single, stateOf, step, wholeRun } from "./scenario";
 import { Stage, Theatre } from "./stage";
 

@@ -1,7 +1,7 @@
 import type { HalfMap } from "../../src/core/half";
 import type { FloatMap } from "../../src/core/image";
 import type { DecodedImage } from "../../src/protocol/inference";
-import type { Span } from "../viewport";
+import type { Span } from "../rows/viewport";
 import { buildProgram, type Program } from "./program";
 import type { ShaderKind } from "./shaders";
 import { TextureStore, type Lut, type TextureSource } from "./texture";

@@ -4,8 +4,8 @@ import type { FloatMap } from "../../src/core/image";
 import { pixelsWithValue, surfaceTriangles } from "../../src/core/surface";
 import type { DecodedImage } from "../../src/protocol/inference";
 import type { StageView } from "../../src/protocol/panel";
-import { lutOf } from "../colormaps";
-import { percentile } from "../measures";
+import { lutOf } from "../rows/colormaps";
+import { percentile } from "../rows/measures";
 import type { Surface } from "./view";
 
 export type SpaceSettings = Extract<StageView, { kind: "space" }>;

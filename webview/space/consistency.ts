@@ -3,13 +3,13 @@ import type { FloatMap } from "../../src/core/image";
 import { angleMap } from "../../src/core/normals";
 import { normalsFromDepth } from "../../src/core/normalsFromDepth";
 import { resizeMap } from "../../src/core/resize";
-import { ColorBar } from "../colorBar";
-import { lutOf } from "../colormaps";
+import { ColorBar } from "../rows/colorBar";
+import { lutOf } from "../rows/colormaps";
 import { attributes, el, setText } from "../dom";
 import type { Painter, Picture } from "../gl/painter";
-import { axisKey } from "../legend";
-import { percentile } from "../measures";
-import { spanOf, wholeImage } from "../viewport";
+import { axisKey } from "../rows/legend";
+import { percentile } from "../rows/measures";
+import { spanOf, wholeImage } from "../rows/viewport";
 import { gridOf, pinholeOf, type Grid } from "./cloud";
 import { NumberSlider } from "./numberSlider";
 

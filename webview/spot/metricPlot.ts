@@ -2,7 +2,7 @@ import { axisX, plot, rect, ruleX } from "@observablehq/plot";
 import type { Column } from "../../src/evaluation/columns";
 import { attributes, el, setText } from "../dom";
 import { optionalNumberField, type Control } from "../controls";
-import "../chart.css";
+import "../plots/chart.css";
 
 const bins = 40;
 const margins = { marginTop: 4, marginRight: 10, marginBottom: 22, marginLeft: 10 };

@@ -1,5 +1,5 @@
 import type { NormalsFrame } from "../../src/core/semantics";
-import { colormapNames } from "../colormaps";
+import { colormapNames } from "../rows/colormaps";
 import { dropdown, iconButton, numberField, type Control } from "../controls";
 import { attributes, el, setText } from "../dom";
 import type { ViewerState } from "./host";

@@ -1,4 +1,4 @@
-import { shortText } from "../measures";
+import { shortText } from "../rows/measures";
 import type { FloatImage, Interpreted } from "./kinds";
 
 /** What the file holds: "5 × 6 · 1 channel · .npy", its range, what has no value, and what the reader says. */
