@@ -5,7 +5,7 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import { PlumblineError, unexpected } from "../core/errors";
 import type { DepthKind, NormalsFrame, Semantics } from "../core/semantics";
 import { examiner } from "../evaluation/examine";
-import { claim } from "../evaluation/lock";
+import { claim } from "../io/lock";
 import { filePredict } from "../evaluation/predictions";
 import { datasetPresets } from "../evaluation/presets";
 import { journalOf, lockOf, writeSetup } from "../evaluation/resultFolder";

@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
-import { claim } from "../evaluation/lock";
+import { claim } from "../io/lock";
 import { mergeResults } from "../evaluation/merge";
 import { lockOf } from "../evaluation/resultFolder";
 import { report } from "./engine";

@@ -4,7 +4,7 @@ import { isCancelled, PlumblineError, unexpected } from "../core/errors";
 import type { DeviceChoice } from "../core/settings";
 import { examiner } from "../evaluation/examine";
 import { readJournal } from "../evaluation/journal";
-import { claim } from "../evaluation/lock";
+import { claim } from "../io/lock";
 import { journalOf, lockOf, writeSetup } from "../evaluation/resultFolder";
 import { findSamples, shardOf } from "../evaluation/samples";
 import { fingerprintOf, parseSpec, readSpec, type SpotCheckSpec } from "../evaluation/spec";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { claim } from "../../src/evaluation/lock";
+import { claim } from "../../src/io/lock";
 import { Html, html } from "../../src/evaluation/html";
 import { ProgressClock } from "../../src/evaluation/progressClock";
 import { findSamples, shardOf } from "../../src/evaluation/samples";

@@ -3,7 +3,7 @@ import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from "node
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { PlumblineError } from "../core/errors";
-import { isObject } from "../io/jsonFile";
+import { isObject } from "./jsonFile";
 
 interface Holder {
   readonly pid: number;
