@@ -11,7 +11,7 @@ export const rooms = {
   "src/graph": { folders: ["src/core", "src/io"], packages: ["node:*", "protobufjs"] },
   "src/io": { folders: ["src/core"], packages: ["node:*", "sharp", "fflate", "parse-exr"] },
   "src/cache": { folders: ["src/core", "src/io", "src/protocol"], packages: ["node:*"] },
-  "src/catalogue": { folders: ["src/core", "src/io"], packages: ["node:*"] },
+  "src/catalogue": { folders: ["src/core", "src/io"], packages: ["node:*", "undici", "zod"] },
   "src/evaluation": { folders: ["src/core", "src/io", "src/catalogue"], packages: ["node:*", "picomatch", "zod"] },
   "src/inference": { folders: ["src/core", "src/pipeline", "src/graph", "src/io", "src/cache", "src/catalogue", "src/protocol"], packages: ["node:*", "onnxruntime-node"] },
   "src/cli": { folders: ["src/core", "src/io", "src/cache", "src/catalogue", "src/evaluation", "src/protocol", "src/inference/client"], packages: ["node:*", "commander", "@observablehq/plot", "linkedom"] },
