@@ -6,6 +6,7 @@ import { FloatViewers, floatViewerType } from "./floatViewer";
 import { createLog, messageOf } from "./log";
 import { findModels, shippedModelsDir } from "./models";
 import { readSettings } from "./settings";
+import { registerSpotChecks } from "./spotChecks";
 
 /** The child process gives its memory back after this long without a run. */
 const idleMillis = 10 * 60 * 1000;
@@ -25,5 +26,6 @@ export function activate(context: vscode.ExtensionContext): void {
     { dispose: () => void engine.dispose() },
     registerCommands({ ...services, settings: readSettings, models, cacheDir: join(context.globalStorageUri.fsPath, "runs") }),
     vscode.window.registerCustomEditorProvider(floatViewerType, new FloatViewers(services)),
+    registerSpotChecks({ extensionUri: context.extensionUri, log, settings: readSettings, models }),
   );
 }

@@ -36,7 +36,7 @@ describe("contributions", () => {
   it("offers its commands on images in the explorer and in editor titles", () => {
     for (const menu of ["explorer/context", "editor/title/context", "editor/title"]) {
       const commands = manifest().contributes.menus[menu].map(({ command }) => command);
-      assert.deepEqual(commands, ["plumbline.estimate", "plumbline.compare", "plumbline.inspect"], menu);
+      assert.deepEqual(commands, ["plumbline.estimate", "plumbline.compare", "plumbline.inspect", ...(menu === "explorer/context" ? ["plumbline.spotCheck"] : [])], menu);
     }
     const extname = /resourceExtname =~ \/(.*?)\/i/.exec(manifest().contributes.menus["explorer/context"][0].when);
     assert.ok(extname);
