@@ -4,7 +4,7 @@ import { elementCount } from "../src/core/tensor";
 import { GraphBuilder, type Dim, type Value } from "../src/graph/builder";
 import { Config } from "../src/graph/config";
 import type { Attribute } from "../src/graph/onnx";
-import { buildUNet, type UNetConstants } from "../src/graph/unet";
+import { buildUNet, type UNetOptions } from "../src/graph/unet";
 import { buildDecoder, buildEncoder } from "../src/graph/vae";
 
 // Checkpoints of the size of Stable Diffusion 2 with random weights, and the arithmetic that their networks need.
@@ -57,7 +57,7 @@ class Survey extends GraphBuilder {
 }
 
 /** Shapes of a network's weights, and its GFLOP for one latent of h x w (an image of 8h x 8w). */
-export function survey(network: NetworkName, h: number, w: number, constants: UNetConstants = {}) {
+export function survey(network: NetworkName, h: number, w: number, constants: UNetOptions = {}) {
   const s = new Survey({ N: 1, T: 1, S: 2, h, w, H: 8 * h, W: 8 * w });
   if (network === "unet") buildUNet(s, new Config("unet", unetConfig), constants);
   else (network === "encoder" ? buildEncoder : buildDecoder)(s, new Config("vae", vaeConfig));

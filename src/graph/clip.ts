@@ -1,9 +1,9 @@
 import type { GraphBuilder, Value } from "./builder";
 import type { Config } from "./config";
-import { attention, channelCount, layerNorm, linear } from "./layers";
+import { attention, channelCount, conv2d, layerNorm, linear, shapeOf } from "./layers";
 import { dataType } from "./onnx";
 
-// CLIPTextModel of transformers: N prompts, S tokens, C channels.
+// CLIPTextModel and CLIPVisionModelWithProjection of transformers: N prompts or images, S tokens, C channels.
 
 /** Builds `input_ids` [N, S] (int64) -> `last_hidden_state` [N, S, C], after the final normalisation. */
 export function buildClipText(g: GraphBuilder, config: Config): void {
@@ -23,6 +23,39 @@ export function buildClipText(g: GraphBuilder, config: Config): void {
   x = layerNorm(g, "text_model.final_layer_norm", x, epsilon);
   const shape = g.node("Shape", "last_hidden_state", [summed], [3]);
   g.output("last_hidden_state", g.node("Reshape", "last_hidden_state", [x, shape], summed.dims));
+}
+
+/**
+ * Builds `pixel_values` [N, 3, image_size, image_size], normalised, -> `image_embeds` [N, projection_dim]: the first
+ * token (the class embedding) of the encoded patches, normalised and projected.
+ */
+export function buildClipVision(g: GraphBuilder, config: Config): void {
+  const width = config.count("hidden_size");
+  const size = config.count("image_size");
+  const patch = config.count("patch_size");
+  const epsilon = config.positive("layer_norm_eps");
+  // Pixels beyond the last whole patch are not seen.
+  const patches = Math.floor(size / patch) ** 2;
+  const name = "vision_model.embeddings";
+  const pixels = g.input("pixel_values", ["N", config.count("num_channels"), size, size]);
+  const map = conv2d(g, `${name}.patch_embedding`, pixels, width, { kernel: patch, stride: patch, pads: [0, 0, 0, 0], bias: false });
+  const flat = g.node("Reshape", name, [map, g.integers(0, 0, -1)], ["N", width, patches]);
+  const seen = g.node("Transpose", name, [flat], ["N", patches, width], { perm: [0, 2, 1] });
+  const first = g.node("Expand", name, [g.weight(`${name}.class_embedding`, [width], { as: [1, 1, width] }), likeFirstToken(g, name, pixels, width)], ["N", 1, width]);
+  const tokens = g.node("Concat", name, [first, seen], ["N", patches + 1, width], { axis: 1 });
+  const placed = g.node("Add", name, [tokens, g.weight(`${name}.position_embedding.weight`, [patches + 1, width])], tokens.dims);
+
+  // The name in the files is misspelt.
+  let x = layerNorm(g, "vision_model.pre_layrnorm", g.node("Reshape", name, [placed, g.integers(-1, width)], ["N*S", width]), epsilon);
+  x = clipLayers(g, "vision_model.encoder", config, x, placed);
+  const encoded = g.node("Reshape", "image_embeds", [x, g.integers(-1, patches + 1, width)], placed.dims);
+  const pooled = g.node("Gather", "image_embeds", [encoded, g.constant([0], [])], ["N", width], { axis: 1 });
+  g.output("image_embeds", linear(g, "visual_projection", layerNorm(g, "vision_model.post_layernorm", pooled, epsilon), config.count("projection_dim"), { bias: false }));
+}
+
+/** [N, 1, width] as a vector. */
+function likeFirstToken(g: GraphBuilder, name: string, pixels: Value, width: number): Value {
+  return g.node("Concat", name, [shapeOf(g, pixels, 0, 1), g.integers(1, width)], [3], { axis: 0 });
 }
 
 /**

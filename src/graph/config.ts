@@ -1,6 +1,8 @@
 import { PlumblineError } from "../core/errors";
 import { describe } from "../io/jsonFile";
 
+const remedy = "Plumbline builds UNet2DConditionModel (GeoWizard's too), AutoencoderKL, CLIPTextModel and CLIPVisionModelWithProjection as Stable Diffusion 1 and 2 and the estimators made from them use them.";
+
 /** A field that Plumbline does not build from: the values with which it changes nothing. */
 export type Inert = readonly unknown[] | "any";
 
@@ -49,6 +51,13 @@ export class Config {
     return this.checked(field, choices.join(" or "), (value): value is Choice => choices.includes(value as Choice));
   }
 
+  /** One of `choices`, or undefined where the field is absent, null or false. */
+  optionalChoice<Choice extends string>(field: string, choices: readonly Choice[]): Choice | undefined {
+    const isUnset = (value: unknown): value is null | false => value === null || value === false;
+    const value = this.checked(field, `nothing or ${choices.join(" or ")}`, (value): value is Choice | null | false => isUnset(value) || choices.includes(value as Choice), null);
+    return isUnset(value) ? undefined : value;
+  }
+
   /** `length` names out of `choices`. */
   choices<Choice extends string>(field: string, length: number, choices: readonly Choice[]): readonly Choice[] {
     const isList = (value: unknown): value is Choice[] => Array.isArray(value) && value.length === length && value.every((item) => choices.includes(item as Choice));
@@ -78,7 +87,7 @@ export class Config {
   }
 
   private unsupported(field: string, expected: string, value: unknown): PlumblineError {
-    return new PlumblineError("unsupported", `Expected ${expected} for "${field}" of ${this.path} but received ${describe(value)}.`, "Plumbline builds UNet2DConditionModel, AutoencoderKL and CLIPTextModel as Stable Diffusion 1 and 2 use them.");
+    return new PlumblineError("unsupported", `Expected ${expected} for "${field}" of ${this.path} but received ${describe(value)}.`, remedy);
   }
 }
 

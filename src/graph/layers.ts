@@ -6,15 +6,15 @@ import type { Dim, GraphBuilder, Value } from "./builder";
 /** 2-D convolution; `pads` is [top, left, bottom, right]. `extraBias` [C] is added to the bias. */
 export function conv2d(
   g: GraphBuilder, name: string, x: Value, outChannels: number,
-  { kernel = 3, stride = 1, pads = [1, 1, 1, 1], extraBias }: { kernel?: number; stride?: number; pads?: readonly number[]; extraBias?: Value } = {},
+  { kernel = 3, stride = 1, pads = [1, 1, 1, 1], bias = true, extraBias }: { kernel?: number; stride?: number; pads?: readonly number[]; bias?: boolean; extraBias?: Value } = {},
 ): Value {
   const [n, inChannels, h, w] = x.dims;
   const weight = g.weight(`${name}.weight`, [outChannels, channelCount(inChannels), kernel, kernel]);
-  const bias = g.weight(`${name}.bias`, [outChannels]);
   const size = (dim: Dim) => (stride === 1 ? dim : `${dim}/${stride}`);
-  return g.node("Conv", name, [x, weight, extraBias ? g.elementwise("Add", name, bias, extraBias) : bias], [n, outChannels, size(h), size(w)], {
-    kernel_shape: [kernel, kernel], strides: [stride, stride], pads,
-  });
+  const inputs = [x, weight];
+  if (bias) inputs.push(g.weight(`${name}.bias`, [outChannels]));
+  if (extraBias) inputs[2] = g.elementwise("Add", name, inputs[2], extraBias);
+  return g.node("Conv", name, inputs, [n, outChannels, size(h), size(w)], { kernel_shape: [kernel, kernel], strides: [stride, stride], pads });
 }
 
 /** x W^T + b for rows x; W is stored [out, in] (or [out, in, 1, 1] where the checkpoint has a 1x1 convolution). */
@@ -104,7 +104,8 @@ function batchTokens(g: GraphBuilder, name: string, tokens: Value, like: Value):
   const n = like.dims[0];
   const shape = g.once(`batched shape ${n} ${channels}`, () =>
     g.node("Concat", name, [shapeOf(g, like, 0, 1), g.integers(-1, channels)], [3], { axis: 0 }));
-  return g.node("Reshape", name, [tokens, shape], [n, String(tokens.dims[0]).replace(`${n}*`, ""), channels]);
+  const rows = String(tokens.dims[0]);
+  return g.node("Reshape", name, [tokens, shape], [n, rows.startsWith(`${n}*`) ? rows.slice(`${n}*`.length) : `${rows}/(${n})`, channels]);
 }
 
 /** Sizes first..end-1 of a value, as a vector. */

@@ -1,63 +1,13 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { Tensor } from "../../src/core/tensor";
-import { convertComponent, type ConvertOptions } from "../../src/graph/convert";
-import { createNetwork } from "../../src/inference/session";
+import { convertComponent } from "../../src/graph/convert";
 import { openSafetensors, readInt64, readTensor, writeSafetensors, type SafetensorsFile, type WritableTensor } from "../../src/io/safetensors";
-import type { BigIntTensor, Network } from "../../src/pipeline/networks";
+import { assertClose, caseNames, distance, reference, releaseNetworks, runComponent, runOnce } from "./networkReference";
 
-const reference = join(__dirname, "..", "reference");
-
-/** Case names listed in `cases.json`. */
-function caseNames(folder: string): string[] {
-  const { cases } = JSON.parse(readFileSync(join(reference, folder, "cases.json"), "utf8")) as { cases: { name: string }[] };
-  return cases.map(({ name }) => name);
-}
-
-/** Networks by folder and options: loading one takes longer than running it. */
-const loaded = new Map<string, Promise<Network>>();
-after(() => Promise.all([...loaded.values()].map(async (network) => (await network).release())));
-
-async function runComponent(dir: string, inputs: Record<string, Tensor | BigIntTensor>, output: string, options?: ConvertOptions): Promise<Tensor> {
-  const key = JSON.stringify([dir, options, [...(options?.encoderHiddenStates?.data ?? [])]]);
-  const network = loaded.get(key) ?? convertComponent(dir, options).then((graph) => createNetwork(graph, { device: "cpu", threads: 1 }));
-  loaded.set(key, network);
-  return (await (await network).run(inputs))[output];
-}
-
-/** The same for files that will change or go: the network is not kept. */
-async function runOnce(dir: string, inputs: Record<string, Tensor | BigIntTensor>, output: string, options?: ConvertOptions): Promise<Tensor> {
-  const network = await createNetwork(await convertComponent(dir, options), { device: "cpu", threads: 1 });
-  try {
-    return (await network.run(inputs))[output];
-  } finally {
-    await network.release();
-  }
-}
-
-/** Root mean square of the difference over that of the expected values, and the largest difference. */
-function distance(actual: Tensor, expected: Tensor): { rmsRel: number; maxAbs: number } {
-  assert.deepEqual(actual.dims, expected.dims);
-  let [squares, norm, maxAbs] = [0, 0, 0];
-  expected.data.forEach((value, i) => {
-    const difference = actual.data[i] - value;
-    assert.ok(Number.isFinite(difference));
-    squares += difference ** 2;
-    norm += value ** 2;
-    maxAbs = Math.max(maxAbs, Math.abs(difference));
-  });
-  return { rmsRel: Math.sqrt(squares / norm), maxAbs };
-}
-
-/** The reference's tolerance for network outputs. */
-function assertClose(actual: Tensor, expected: Tensor): void {
-  const { rmsRel, maxAbs } = distance(actual, expected);
-  assert.ok(rmsRel < 2e-5, `rms_rel ${rmsRel}`);
-  assert.ok(maxAbs < 2e-4, `max_abs ${maxAbs}`);
-}
+after(releaseNetworks);
 
 async function unetInputs(io: SafetensorsFile, name: string) {
   return {

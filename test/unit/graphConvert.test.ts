@@ -60,7 +60,8 @@ describe("config.json that asks for what is not built", () => {
     ["another number of heads than levels", { attention_head_dim: [2, 3] }, '"attention_head_dim"', "3 of them", "[2,3]"],
     ["heads that do not divide the channels", { attention_head_dim: [3, 3, 4] }, "down_blocks.0.attentions.0", "attention of 3 heads", "16"],
     ["groups that do not divide the channels", { norm_num_groups: 7 }, "GroupNorm of 7 groups", "[N, 16, h, w]"],
-    ["class embeddings", { class_embed_type: "projection" }, '"class_embed_type"'],
+    ["class embeddings that are not projected", { class_embed_type: "timestep" }, '"class_embed_type"', '"timestep"'],
+    ["class embeddings without their width", { class_embed_type: "projection" }, '"projection_class_embeddings_input_dim"', "whole number"],
     ["a field that is not known", { use_linear_projektion: true }, '"use_linear_projektion"', "no such field"],
     ["a field of another type", { norm_eps: "1e-5" }, '"norm_eps"', '"1e-5"'],
     ["padding that is not 1", { downsample_padding: 0 }, '"downsample_padding"', "received 0"],
@@ -82,6 +83,9 @@ describe("config.json that asks for what is not built", () => {
     await assertRefused(convertComponent(await changed("vae/f4", (config) => (config.latents_mean = [0, 0, 0, 0])), { part: "decoder" }), "unsupported", '"latents_mean"');
     await assertRefused(convertComponent(await changed("vae/f4", (config) => (config.up_block_types = ["AttnUpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"])), { part: "decoder" }), "unsupported", "AttnUpDecoderBlock2D");
     await assertRefused(convertComponent(await changed("clip-text/sd2-gelu", (config) => (config.hidden_act = "relu"))), "unsupported", '"hidden_act"', "gelu or quick_gelu");
+    await assertRefused(convertComponent(await changed("clip-vision/gelu", (config) => (config.hidden_act = "relu"))), "unsupported", '"hidden_act"', "gelu or quick_gelu");
+    await assertRefused(convertComponent(await changed("clip-vision/gelu", (config) => (config.num_queries = 4))), "unsupported", '"num_queries"', "no such field");
+    await assertRefused(convertComponent(await changed("clip-vision/gelu", (config) => (config.image_size = 40))), "bad-model", "position_embedding", "[26, 24]", "[17, 24]");
   });
 
   it("VAE: the files of Stable Diffusion 1 leave out the number of groups, which is 32 then", async () => {
