@@ -1,63 +1,79 @@
-import { join, relative, sep } from "node:path";
-import { describeModel, readEmptyPromptIds, semanticsOf, type EmptyPrompt, type ModelDescription } from "../catalogue/modelFolder";
+import { relative, sep } from "node:path";
+import { describeModel, readEmptyPromptIds, semanticsOf, type EmptyPrompt, type MarigoldDescription, type ModelDescription, type NetworkSource } from "../catalogue/modelFolder";
 import { throwIfCancelled, unexpected } from "../core/errors";
-import type { ScheduleEntry } from "../core/schedulers/schedule";
-import type { Semantics, Task } from "../core/semantics";
+import type { StepNoise } from "../core/schedulers/noiseLevels";
+import { samplerOf } from "../core/schedulers/sampler";
+import type { Semantics } from "../core/semantics";
 import type { Device, RunRequest } from "../core/settings";
 import type { Tensor } from "../core/tensor";
-import { componentFiles, type ConvertOptions } from "../graph/convert";
+import type { ConvertOptions } from "../graph/convert";
 import { openSafetensors, readTensor } from "../io/safetensors";
-import type { Network } from "../pipeline/networks";
-import { scheduleOf, type Estimator } from "../pipeline/predict";
+import { marigold } from "../pipeline/families/marigold";
+import type { LatentFamily, Network } from "../pipeline/networks";
+import type { Estimator } from "../pipeline/predict";
 import type { FileHashes } from "./fileHash";
+import { sourceFiles } from "./networkSource";
 import type { NetworkStore } from "./networkStore";
 
 /** What a model's files say of a run, before any network is built. */
 export interface DescribedModel {
   readonly description: ModelDescription;
   readonly semantics: Semantics;
-  readonly schedule: readonly ScheduleEntry[];
+  /** Every step before it is run. */
+  readonly plan: readonly StepNoise[];
   /** SHA-256 by path relative to the model folder, with forward slashes. */
   readonly fileHashes: Readonly<Record<string, string>>;
   /** Names the encoder by what it is made of. */
   readonly encoderHash: string;
 }
 
+/** A network of a model: where it comes from, and what of it is built. */
+interface Part {
+  readonly source: NetworkSource;
+  readonly options: ConvertOptions;
+}
+
 /** Reads what the run's model is, and hashes every file that its networks are made of. Throws what the folder or the settings are at fault for. */
 export async function describeRun({ modelDir, task, settings }: RunRequest, hashes: FileHashes, signal: AbortSignal): Promise<DescribedModel> {
   const description = await describeModel(modelDir);
   const semantics = semanticsOf(description, task);
-  const schedule = scheduleOf(description.scheduler, settings);
-  const own = ["model_index.json", join("scheduler", "scheduler_config.json")].map((file) => join(description.dir, file));
-  const encoderFiles = await componentFiles(description.vaeDir, { part: "encoder" });
-  const files = [...own, ...(await promptFiles(description.emptyPrompt)), ...encoderFiles, ...(await componentFiles(description.unetDir))];
+  const plan = samplerOf(description.scheduler, settings).plan(settings.noise.kind);
   const fileHashes: Record<string, string> = {};
-  for (const file of new Set(files)) {
-    throwIfCancelled(signal);
-    fileHashes[nameOf(file, description)] = await hashes.of(file);
-  }
-  const encoderHash = encoderFiles.map((file) => fileHashes[nameOf(file, description)]).join();
-  return { description, semantics, schedule, fileHashes, encoderHash };
+  const hashed = async (files: readonly string[]): Promise<string> => {
+    for (const file of files) {
+      throwIfCancelled(signal);
+      fileHashes[nameOf(file, description)] ??= await hashes.of(file);
+    }
+    return files.map((file) => fileHashes[nameOf(file, description)]).join();
+  };
+  await hashed(description.files);
+  for (const { source, options } of networksOf(description)) await hashed(await sourceFiles(source, options));
+  const encoder = encoderOf(description);
+  return { description, semantics, plan, fileHashes, encoderHash: await hashed(await sourceFiles(encoder.source, encoder.options)) };
 }
 
-/**
- * Loads the networks of a run onto a device; the encoder only when it is used, where the image `isEncoded`. The prompt is made a
- * constant of the UNet; so is the timestep of an E2E fine-tuned model in one step, which it never leaves (another model is
- * kept open for any number of steps). Throws what the weights or the device are at fault for.
- */
-export async function loadModel(task: Task, { description, schedule }: DescribedModel, device: Device, store: NetworkStore, { isEncoded, signal }: { isEncoded: boolean; signal: AbortSignal }): Promise<Estimator> {
-  const { unetDir, vaeDir, scheduler, vae } = description;
-  const prompt = await emptyPromptEmbedding(description.emptyPrompt, device, store);
-  const constantTimestep = description.endToEnd && schedule.length === 1 ? schedule[0].t : undefined;
-  const load = async (dir: string, options: ConvertOptions): Promise<Network> => {
+/** Loads one part of a model onto the device of a run. */
+type Load = (part: Part) => Promise<Network>;
+
+export interface LoadOptions {
+  /** The encoder is then loaded only when it is used. */
+  readonly isEncoded: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Loads the networks of a run onto a device. Throws what the weights or the device are at fault for. */
+export async function loadModel({ task }: RunRequest, { description, plan }: DescribedModel, device: Device, store: NetworkStore, { isEncoded, signal }: LoadOptions): Promise<Estimator> {
+  const load: Load = async ({ source, options }) => {
     throwIfCancelled(signal);
-    return (await store.load({ dir, options, device })).network;
+    return (await store.load({ source, options, device })).network;
   };
-  const loadEncoder = (): Promise<Network> => load(vaeDir, { part: "encoder" });
+  const { vae, scheduler } = description;
+  const loadEncoder = (): Promise<Network> => load(encoderOf(description));
   return {
+    kind: "latent",
     encoder: isEncoded ? loadedWhenUsed(loadEncoder) : await loadEncoder(),
-    denoiser: { unet: await load(unetDir, { timestep: constantTimestep, encoderHiddenStates: prompt }), constantTimestep },
-    decoder: await load(vaeDir, { part: "decoder" }),
+    decoder: await load({ source: vae.decoder, options: { part: "decoder" } }),
+    family: await loadMarigold(description, plan, load),
     task,
     scheduler,
     scalingFactor: vae.scalingFactor,
@@ -65,24 +81,38 @@ export async function loadModel(task: Task, { description, schedule }: Described
   };
 }
 
+/**
+ * The prompt is made a constant of the UNet; so is the timestep of an E2E fine-tuned model in one step, which it never leaves
+ * (another model is kept open for any number of steps).
+ */
+async function loadMarigold({ unet, emptyPrompt, endToEnd }: MarigoldDescription, plan: DescribedModel["plan"], load: Load): Promise<LatentFamily> {
+  const encoderHiddenStates = await emptyPromptEmbedding(emptyPrompt, load);
+  const timestep = endToEnd && plan.length === 1 ? plan[0].timestep : undefined;
+  return marigold({ unet: await load({ source: unet, options: { timestep, encoderHiddenStates } }), constantTimestep: timestep });
+}
+
 /** The embedding [1, S, C] of the empty prompt: stored beside the model, or computed by its own text encoder. */
-export async function emptyPromptEmbedding(emptyPrompt: EmptyPrompt, device: Device, store: NetworkStore): Promise<Tensor> {
+export async function emptyPromptEmbedding(emptyPrompt: EmptyPrompt, load: Load): Promise<Tensor> {
   if (emptyPrompt.kind === "stored") {
     const embedding = await readTensor(await openSafetensors(emptyPrompt.path), "empty_text_embed");
     if (embedding.dims.length !== 3 || embedding.dims[0] !== 1) throw unexpected("bad-model", `empty_text_embed of ${emptyPrompt.path}`, "shape [1, S, C]", embedding.dims);
     return embedding;
   }
-  const { textEncoderDir, tokenizerDir } = emptyPrompt;
-  const ids = await readEmptyPromptIds(tokenizerDir);
-  const { network } = await store.load({ dir: textEncoderDir, options: {}, device });
+  const ids = await readEmptyPromptIds(emptyPrompt.tokenizerDir);
+  const network = await load({ source: emptyPrompt.textEncoder, options: {} });
   const { last_hidden_state: embedding } = await network.run({ input_ids: { dims: [1, 2], data: BigInt64Array.from(ids, BigInt) } });
   return embedding;
 }
 
-async function promptFiles(emptyPrompt: EmptyPrompt): Promise<readonly string[]> {
-  if (emptyPrompt.kind === "stored") return [emptyPrompt.path];
-  const { textEncoderDir, tokenizerDir } = emptyPrompt;
-  return [...(await componentFiles(textEncoderDir)), join(tokenizerDir, "vocab.json"), join(tokenizerDir, "tokenizer_config.json")];
+/** Every network that the numbers of a run depend on. */
+function networksOf(description: ModelDescription): readonly Part[] {
+  const { unet, vae, emptyPrompt } = description;
+  const textEncoder: readonly Part[] = emptyPrompt.kind === "encoded" ? [{ source: emptyPrompt.textEncoder, options: {} }] : [];
+  return [...textEncoder, encoderOf(description), { source: vae.decoder, options: { part: "decoder" } }, { source: unet, options: {} }];
+}
+
+function encoderOf({ vae }: ModelDescription): Part {
+  return { source: vae.encoder, options: { part: "encoder" } };
 }
 
 function nameOf(file: string, { dir }: ModelDescription): string {

@@ -1,14 +1,15 @@
 import { stat } from "node:fs/promises";
 import { totalmem } from "node:os";
+import type { NetworkSource } from "../catalogue/modelFolder";
 import type { Device } from "../core/settings";
-import { convertComponent, type ConvertOptions } from "../graph/convert";
+import type { ConvertOptions } from "../graph/convert";
 import type { Network } from "../pipeline/networks";
+import { graphOf } from "./networkSource";
 import { createNetwork } from "./session";
 
 /** One network to load. */
 export interface NetworkRequest {
-  /** Component folder. */
-  readonly dir: string;
+  readonly source: NetworkSource;
   readonly options: ConvertOptions;
   readonly device: Device;
 }
@@ -42,7 +43,7 @@ export class NetworkStore {
     this.inUse.clear();
   }
 
-  /** The network, loaded if it is not held or if its files have changed since. Throws what `convertComponent` and `createNetwork` throw. */
+  /** The network, loaded if it is not held or if its files have changed since. Throws what `graphOf` and `createNetwork` throw. */
   async load(request: NetworkRequest): Promise<LoadedNetwork> {
     const key = keyOf(request);
     this.inUse.add(key);
@@ -68,8 +69,8 @@ export class NetworkStore {
     return undefined;
   }
 
-  private async create({ dir, options, device }: NetworkRequest): Promise<Held> {
-    const graph = await convertComponent(dir, { ...options, device });
+  private async create({ source, options, device }: NetworkRequest): Promise<Held> {
+    const graph = await graphOf(source, { ...options, device });
     const weightBytes = await weightBytesOf(graph.files);
     await this.makeRoom(weightBytes);
     const version = await versionOf(graph.files);
@@ -89,9 +90,9 @@ export class NetworkStore {
   }
 }
 
-function keyOf({ dir, options, device }: NetworkRequest): string {
-  const { part, timestep, encoderHiddenStates } = options;
-  return JSON.stringify([dir, device, part, timestep, encoderHiddenStates && Array.from(encoderHiddenStates.data)]);
+function keyOf({ source, options, device }: NetworkRequest): string {
+  const { encoderHiddenStates, ...others } = options;
+  return JSON.stringify([source, device, others, encoderHiddenStates && Array.from(encoderHiddenStates.data)]);
 }
 
 /** A file that has gone counts as changed: reading it again says so. */

@@ -1,4 +1,4 @@
-import type { WorkStage } from "../pipeline/predict";
+import type { WorkStage } from "../pipeline/work";
 
 type Work = Readonly<Record<WorkStage, number>>;
 const stages: readonly WorkStage[] = ["encode", "denoise", "decode", "combine"];

@@ -3,14 +3,14 @@ import type { RunMaps } from "../cache/runWriter";
 import { thumbnailOf } from "../cache/thumbnail";
 import { halfFromMap } from "../core/half";
 import type { FloatMap } from "../core/image";
-import { stepPlans } from "../core/schedulers/noiseLevels";
 import type { Task } from "../core/semantics";
 import type { Device, RunRequest } from "../core/settings";
 import type { Tensor } from "../core/tensor";
 import type { ImageFile } from "../io/imageFile";
 import { toSourceSize } from "../pipeline/combine";
-import { plannedWork, predict, type Observer, type Prediction } from "../pipeline/predict";
+import { plannedWork, predict, type Prediction } from "../pipeline/predict";
 import { processingSizeOf } from "../pipeline/preprocess";
+import type { Observer } from "../pipeline/work";
 import type { PredictEvent, PredictParams, Provenance, RecordedTensor, RunResult, Stage } from "../protocol/inference";
 import { version } from "../../package.json";
 import type { FileHashes } from "./fileHash";
@@ -74,12 +74,12 @@ export async function performRun(engine: Engine, job: Job, run: RunRequest, chos
   const cached = params.recordSteps ? undefined : lookup?.cached;
   const runKey = cached?.info.runKey ?? lookup?.keys.get(chosen.device);
   if (runKey !== undefined) job.keysInUse.add(runKey);
-  await report({ type: "planned", runId: run.runId, ...(runKey !== undefined && { runKey }), cached: cached !== undefined, steps: stepPlans(model.schedule, noise.kind) });
+  await report({ type: "planned", runId: run.runId, ...(runKey !== undefined && { runKey }), cached: cached !== undefined, steps: model.plan });
   if (cached) {
     await replay(job, run, model, cached);
     return [];
   }
-  const keeper = params.cache && runKey !== undefined ? new RunKeeper(params.cache.dir, { runKey, semantics: model.semantics, members: run.settings.ensembleSize, steps: stepPlans(model.schedule, noise.kind) }) : undefined;
+  const keeper = params.cache && runKey !== undefined ? new RunKeeper(params.cache.dir, { runKey, semantics: model.semantics, members: run.settings.ensembleSize, steps: model.plan }) : undefined;
   try {
     return await compute(engine, job, { run, chosen, model, fileNoise, startMillis }, runKey, keeper, lookup?.notes ?? []);
   } finally {
@@ -111,7 +111,7 @@ async function compute(engine: Engine, job: Job, prepared: Preparation, runKey: 
   await progress("load");
   const imageLatents = engine.latents.of(contentOf(job), `${model.encoderHash} ${chosen.device}`);
   const size = processingSizeOf(image.image, settings.processingResolution, model.description.vae.downsamplingFactor);
-  const estimator = await loadModel(task, model, chosen.device, engine.store, { isEncoded: imageLatents.get(size) !== undefined, signal });
+  const estimator = await loadModel(run, model, chosen.device, engine.store, { isEncoded: imageLatents.get(size) !== undefined, signal });
   const loadMillis = performance.now() - startMillis;
   await reportDevice(job, chosen);
 

@@ -14,9 +14,9 @@ export interface StepRecord {
  * The tensors of steps.safetensors: `init_noise` [1,4,h,w]; `model_output`, `prev_sample`, `pred_original_sample` [S,1,4,h,w];
  * `depth_per_step` [S,1,1,H,W] or `normals_per_step` [S,1,3,H,W]; `timesteps` [S].
  */
-export function recordedTensors(task: Task, initialNoise: Tensor, steps: readonly StepRecord[]): readonly RecordedTensor[] {
+export function recordedTensors(task: Task, initialNoise: Tensor | undefined, steps: readonly StepRecord[]): readonly RecordedTensor[] {
   return [
-    { name: "init_noise", ...initialNoise },
+    ...(initialNoise ? [{ name: "init_noise", ...initialNoise }] : []),
     stacked("model_output", steps.map(({ latents }) => latents.modelOutput)),
     stacked("prev_sample", steps.map(({ latents }) => latents.prevSample)),
     stacked("pred_original_sample", steps.map(({ latents }) => latents.predOriginalSample)),

@@ -7,6 +7,7 @@ import { decoderInput, encoderInput, minMaxNormalized } from "../../src/core/lat
 import { normalized } from "../../src/core/normals";
 import { cropMap, padEdge, paddedSize } from "../../src/core/resize";
 import { parseSchedulerConfig } from "../../src/core/schedulers/config";
+import { samplerOf } from "../../src/core/schedulers/sampler";
 import type { Task } from "../../src/core/semantics";
 import type { NoiseChoice, RunSettings, TimestepSpacing } from "../../src/core/settings";
 import { PixelStatistics, type Divisor } from "../../src/core/statistics";
@@ -19,7 +20,9 @@ import { openSafetensors, readTensor } from "../../src/io/safetensors";
 import { decode } from "../../src/pipeline/decode";
 import { denoise, type DenoisingStep } from "../../src/pipeline/denoise";
 import { encode } from "../../src/pipeline/encode";
-import { predict, scheduleOf, type Estimator, type ObservedStep, type Prediction } from "../../src/pipeline/predict";
+import { marigoldMap } from "../../src/pipeline/families/marigold";
+import { predict, type Estimator, type Prediction } from "../../src/pipeline/predict";
+import type { ObservedStep } from "../../src/pipeline/work";
 
 const dir = join(__dirname, "..", "reference", "marigold");
 
@@ -70,6 +73,8 @@ function atStep({ dims, data }: Tensor, k: number): Tensor {
   return { dims: dims.slice(1), data: data.slice(k * length, (k + 1) * length) };
 }
 
+const noNoise = (): never => assert.fail("DDIM asked for noise");
+
 describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", function () {
   this.timeout(30_000);
   const store = new NetworkStore();
@@ -92,7 +97,7 @@ describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", f
   async function load(task: Task, settings: RunSettings): Promise<Estimator> {
     const request = { runId: "reference", modelDir: dir, task, settings };
     const { signal } = new AbortController();
-    return loadModel(task, await describeRun(request, new FileHashes(), signal), "cpu", store, { isEncoded: false, signal });
+    return loadModel(request, await describeRun(request, new FileHashes(), signal), "cpu", store, { isEncoded: false, signal });
   }
   const settingsOf = (run: Pick<RunCase, "num_inference_steps" | "timestep_spacing">, noise: NoiseChoice): RunSettings => ({
     steps: run.num_inference_steps, spacing: run.timestep_spacing, ensembleSize: 1, noise, seed: 0, processingResolution: 0,
@@ -107,7 +112,7 @@ describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", f
 
   it("makes the empty prompt with the checkpoint's own tokenizer and text encoder", async () => {
     const { emptyPrompt } = await describeModel(dir);
-    const embedding = await emptyPromptEmbedding(emptyPrompt, "cpu", store);
+    const embedding = await emptyPromptEmbedding(emptyPrompt, async (part) => (await store.load({ ...part, device: "cpu" })).network);
     const { dims, data } = stored("empty_text_embed");
     assert.deepEqual(embedding.dims, dims);
     const { maxAbs } = distance(embedding.data, data);
@@ -132,6 +137,7 @@ describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", f
 
       it("runs the same timesteps from the same noise", () => {
         assert.deepEqual(prediction.timesteps, run.timesteps);
+        assert.ok(prediction.initialNoise);
         assertLatent(prediction.initialNoise, named("init_noise"), "init_noise");
       });
 
@@ -148,7 +154,7 @@ describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", f
 
       it("gives the same map, from the last predicted original or the last sample", async () => {
         assertMap(prediction.map, named("output"), task, "output");
-        const fromSample = await decode(estimator.decoder, lastLatents().prevSample, estimator.scalingFactor, task);
+        const fromSample = marigoldMap(await decode(estimator.decoder, lastLatents().prevSample, estimator.scalingFactor), task);
         assertMap(fromSample, named("output_from_last_prev_sample"), task, "output_from_last_prev_sample");
         if (task === "depth") assertMap(minMaxNormalized(prediction.map), named("output_minmax"), task, "output_minmax");
       });
@@ -182,19 +188,19 @@ describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", f
     for (const task of ["depth", "normals"] satisfies Task[]) {
       it(`${run.name}: ${task} as diffusers' own pipeline`, async () => {
         const settings = settingsOf(run, { kind: "zeros" });
-        const { encoder, decoder, denoiser, scheduler, scalingFactor } = await load(task, settings);
+        const { encoder, decoder, family, scheduler, scalingFactor } = await load(task, settings);
         const image = imageOf(run.image);
         const size = paddedSize(image, 8);
         const padded = encoderInput({ ...size, data: padEdge(Float32Array.from(image.data), image, 3, size) });
         const imageLatent = await encode(encoder, padded, scalingFactor);
         let last: DenoisingStep | undefined;
-        const schedule = scheduleOf(scheduler, settings);
-        for await (const step of denoise(denoiser, imageLatent, stored(`${run.name}.init_noise`), { scheduler, schedule })) last = step;
+        const denoiser = await family.denoiserOf(image, imageLatent);
+        for await (const step of denoise(denoiser, samplerOf(scheduler, settings), stored(`${run.name}.init_noise`), { stepNoise: noNoise })) last = step;
         assert.ok(last);
         // Both tasks share one set of weights and one noise here, and the stored latent is of both.
         assertLatent(last.prevSample, stored(`${run.name}.final_latent`), "final_latent");
         const { image: decoded } = await decoder.run({ latent: decoderInput(last.prevSample, scalingFactor) });
-        const map = task === "depth" ? await decode(decoder, last.prevSample, scalingFactor, task) : normalized(mapFromTensor(decoded), "diffusers");
+        const map = task === "depth" ? marigoldMap(decoded, task) : normalized(mapFromTensor(decoded), "diffusers");
         assertMap(cropMap(map, image), stored(`${run.name}.${task}`), task, task);
       });
     }
@@ -202,20 +208,20 @@ describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", f
 
   for (const run of casesNamed(/^lcm-/)) {
     it(`${run.name}: the loop of the LCM scheduler`, async () => {
-      const { encoder, decoder, denoiser, scalingFactor } = await load("depth", settingsOf({ num_inference_steps: 1, timestep_spacing: "leading" }, { kind: "zeros" }));
+      const { encoder, decoder, family, scalingFactor } = await load("depth", settingsOf({ num_inference_steps: 1, timestep_spacing: "leading" }, { kind: "zeros" }));
       const scheduler = parseSchedulerConfig({ _class_name: "LCMScheduler", ...run.scheduler });
-      const schedule = scheduleOf(scheduler, { steps: run.num_inference_steps, spacing: "leading" });
-      assert.deepEqual(schedule.map(({ t }) => t), run.timesteps);
+      const sampler = samplerOf(scheduler, { steps: run.num_inference_steps, spacing: "leading" });
+      assert.deepEqual(sampler.timesteps, run.timesteps);
       const imageLatent = await encode(encoder, encoderInput(imageOf("image")), scalingFactor);
       const stepNoise = (index: number): Float32Array => atStep(stored(`${run.name}.injected_noise`), index).data;
       let last: DenoisingStep | undefined;
-      for await (const step of denoise(denoiser, imageLatent, stored(`${run.name}.init_noise`), { scheduler, schedule, stepNoise })) {
+      for await (const step of denoise(await family.denoiserOf(imageOf("image"), imageLatent), sampler, stored(`${run.name}.init_noise`), { stepNoise })) {
         assertLatent(step.prevSample, atStep(stored(`${run.name}.prev_sample`), step.index), `prev_sample ${step.index}`);
         assertLatent(step.predOriginalSample, atStep(stored(`${run.name}.denoised`), step.index), `denoised ${step.index}`);
         last = step;
       }
       assert.ok(last);
-      assertMap(await decode(decoder, last.prevSample, scalingFactor, "depth"), stored(`${run.name}.output`), "depth", "output");
+      assertMap(marigoldMap(await decode(decoder, last.prevSample, scalingFactor), "depth"), stored(`${run.name}.output`), "depth", "output");
     });
   }
 });

@@ -7,8 +7,9 @@ import { FileHashes } from "../../src/inference/fileHash";
 import { NetworkStore, type NetworkRequest } from "../../src/inference/networkStore";
 
 const reference = join(__dirname, "..", "reference");
-const vae = (part: "encoder" | "decoder"): NetworkRequest => ({ dir: join(reference, "vae", "f8"), options: { part }, device: "cpu" });
-const unet = (timestep: number): NetworkRequest => ({ dir: join(reference, "unet-lowvar"), options: { timestep }, device: "cpu" });
+const vaeSource = { kind: "component", dir: join(reference, "vae", "f8") } as const;
+const vae = (part: "encoder" | "decoder"): NetworkRequest => ({ source: vaeSource, options: { part }, device: "cpu" });
+const unet = (timestep: number): NetworkRequest => ({ source: { kind: "component", dir: join(reference, "unet-lowvar") }, options: { timestep }, device: "cpu" });
 
 describe("network store", () => {
   let weightBytes: number;
@@ -32,8 +33,8 @@ describe("network store", () => {
     const dir = await mkdtemp(join(tmpdir(), "plumbline-"));
     const store = new NetworkStore();
     try {
-      await cp(vae("encoder").dir, dir, { recursive: true });
-      const request = { ...vae("encoder"), dir };
+      await cp(vaeSource.dir, dir, { recursive: true });
+      const request = { ...vae("encoder"), source: { kind: "component", dir } } as const;
       const first = await store.load(request);
       await utimes(join(dir, "diffusion_pytorch_model.safetensors"), 1, 1);
       const second = await store.load(request);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { describeModel, readEmptyPromptIds, semanticsOf } from "../../src/catalogue/modelFolder";
 
 const reference = join("test", "reference", "marigold");
@@ -24,7 +24,8 @@ describe("model folder", () => {
   it("reads a complete Marigold checkpoint", async () => {
     const model = await describeModel(reference);
     assert.equal(model.id, "marigold");
-    assert.deepEqual(model.vae, { scalingFactor: 0.18215, latentChannels: 4, downsamplingFactor: 8 });
+    const vae = { kind: "component", dir: resolve(reference, "vae") };
+    assert.deepEqual(model.vae, { encoder: vae, decoder: vae, scalingFactor: 0.18215, latentChannels: 4, downsamplingFactor: 8 });
     assert.equal(model.scheduler.predictionType, "v_prediction");
     assert.deepEqual(model.defaults, { steps: 10, spacing: "trailing", noise: "gaussian", processingResolution: 768 });
     assert.equal(model.emptyPrompt.kind, "encoded");
@@ -73,7 +74,7 @@ describe("model folder", () => {
     await writeFile(join(dir, "empty_prompt.safetensors"), "");
     await edit("model_index.json", { _plumbline: { task: "normals", e2e: true, normals_frame: "RUB", default_steps: 1, components: { vae: "../shared-vae" } } });
     const model = await describeModel(dir);
-    assert.equal(model.vaeDir, join(dir, "..", "shared-vae"));
+    assert.deepEqual(model.vae.encoder, { kind: "component", dir: join(dir, "..", "shared-vae") });
     assert.deepEqual(model.emptyPrompt, { kind: "stored", path: join(dir, "empty_prompt.safetensors") });
     assert.deepEqual([model.tasks, model.normalsFrame, model.endToEnd, model.assumptions], [["normals"], "RUB", true, []]);
   });

@@ -5,8 +5,10 @@ import { gaussian } from "../../src/core/random";
 import { parseSchedulerConfig } from "../../src/core/schedulers/config";
 import type { RunSettings } from "../../src/core/settings";
 import type { Tensor } from "../../src/core/tensor";
+import { marigold } from "../../src/pipeline/families/marigold";
 import type { BigIntTensor, Network } from "../../src/pipeline/networks";
-import { plannedWork, predict, type Estimator, type ImageLatents, type ObservedStep, type PredictOptions, type WorkStage } from "../../src/pipeline/predict";
+import { plannedWork, predict, type Estimator, type ImageLatents, type PredictOptions } from "../../src/pipeline/predict";
+import type { ObservedStep, WorkStage } from "../../src/pipeline/work";
 
 type Inputs = Readonly<Record<string, Tensor | BigIntTensor>>;
 
@@ -37,7 +39,7 @@ function fakeEstimator(changes: Partial<Estimator> = {}) {
   const encoder = fake("moments", ({ image: { dims } }) => filled([1, 8, Math.floor(dims[2] / factor), Math.floor(dims[3] / factor)], (i) => i / 10));
   const unet = fake("out_sample", ({ sample: { dims, data } }) => ({ dims: [1, 4, dims[2], dims[3]], data: data.slice(data.length / 2).map((z) => z / 2) }));
   const decoder = fake("image", ({ latent: { dims, data } }) => filled([1, 3, dims[2] * factor, dims[3] * factor], (i) => 0.5 + 0.3 * Math.tanh(data[i % data.length])));
-  const estimator: Estimator = { encoder, decoder, denoiser: { unet }, task: "depth", scheduler, scalingFactor: 0.5, downsamplingFactor: factor, ...changes };
+  const estimator: Estimator = { kind: "latent", encoder, decoder, family: marigold({ unet }), task: "depth", scheduler, scalingFactor: 0.5, downsamplingFactor: factor, ...changes };
   return { encoder, unet, decoder, estimator };
 }
 
@@ -81,10 +83,10 @@ describe("predict", () => {
   it("leaves out inputs that were made constants, and refuses any other timestep", async () => {
     const { estimator, unet } = fakeEstimator();
     const prompt = filled([1, 2, 5], (i) => i);
-    await predict(photo, { ...estimator, denoiser: { unet, prompt, constantTimestep: 999 } }, { ...settings, steps: 1 }, quiet());
+    await predict(photo, { ...estimator, family: marigold({ unet, prompt, constantTimestep: 999 }) }, { ...settings, steps: 1 }, quiet());
     assert.deepEqual(Object.keys(unet.calls[0]).sort(), ["encoder_hidden_states", "sample"]);
     assert.equal(unet.calls[0].encoder_hidden_states, prompt);
-    await assert.rejects(predict(photo, { ...estimator, denoiser: { unet, constantTimestep: 999 } }, settings, quiet()), { code: "bad-argument", message: /timestep 999/ });
+    await assert.rejects(predict(photo, { ...estimator, family: marigold({ unet, constantTimestep: 999 }) }, settings, quiet()), { code: "bad-argument", message: /timestep 999/ });
     assert.equal(unet.calls.length, 1);
   });
 
@@ -147,7 +149,7 @@ describe("predict", () => {
     const { estimator, unet } = fakeEstimator();
     const { initialNoise } = await predict(photo, estimator, { ...settings, steps: 1, ensembleSize: 2, noise }, quiet({ fileNoise }));
     assert.deepEqual(unet.calls.map((inputs) => predictionHalf(inputs)[0]), [0, 48]);
-    assert.deepEqual(initialNoise.dims, [1, 4, 3, 4]);
+    assert.deepEqual(initialNoise?.dims, [1, 4, 3, 4]);
     for (const dims of [[1, 4, 3, 4], [2, 4, 4, 3], [2, 48]]) {
       await assert.rejects(predict(photo, estimator, { ...settings, ensembleSize: 2, noise }, quiet({ fileNoise: filled(dims, () => 0) })), { code: "bad-argument", message: /\[2, 4, 3, 4\].*latents\.npy/ });
     }
@@ -173,7 +175,7 @@ describe("predict", () => {
     const controller = new AbortController();
     const { estimator, unet, decoder } = fakeEstimator();
     const aborting: Network = { ...unet, run: async (inputs) => (controller.abort(), unet.run(inputs)) };
-    await assert.rejects(predict(photo, { ...estimator, denoiser: { unet: aborting } }, { ...settings, steps: 1 }, quiet({ signal: controller.signal })), isCancelled);
+    await assert.rejects(predict(photo, { ...estimator, family: marigold({ unet: aborting }) }, { ...settings, steps: 1 }, quiet({ signal: controller.signal })), isCancelled);
     assert.equal(decoder.calls.length, 0);
   });
 

@@ -1,0 +1,122 @@
+import { readdir, stat } from "node:fs/promises";
+import { basename, join, resolve, sep } from "node:path";
+import { PlumblineError, unexpected } from "../../core/errors";
+import { parseSchedulerConfig, type SchedulerConfig } from "../../core/schedulers/config";
+import { isObject } from "../../io/jsonFile";
+import { numberAt, objectAt, readJsonFile, required, stringAt, type JsonFile } from "../jsonFile";
+import type { EmptyPrompt, NetworkSource, VaeDescription } from "./description";
+
+/** A checkpoint folder in diffusers layout as its index describes it. */
+export interface Checkpoint {
+  /** Absolute. */
+  readonly dir: string;
+  /** model_index.json. */
+  readonly index: JsonFile;
+  /** What Plumbline's own checkpoints add to it; empty in others. */
+  readonly own: JsonFile;
+  readonly className: string;
+  /** Everything that names the model, in lower case: its repository and the one that it was saved from. */
+  readonly name: string;
+}
+
+/** The folder's name; in the Hugging Face cache (models--OWNER--NAME/snapshots/REVISION) that of the repository. */
+export function repositoryOf(dir: string): string {
+  const parts = resolve(dir).split(sep);
+  const repository = parts.at(-2) === "snapshots" ? /^models--(.+)$/.exec(parts.at(-3) ?? "")?.[1] : undefined;
+  return repository?.replace("--", "/") ?? basename(resolve(dir));
+}
+
+/** The folder of a component: the checkpoint's own, or the one that it names. It must hold config.json and weights. */
+export async function componentSource({ dir, own }: Checkpoint, component: string): Promise<Extract<NetworkSource, { kind: "component" }>> {
+  const named = stringAt(objectAt(own, "components"), component);
+  const folder = resolve(dir, named ?? component);
+  const files = await readdir(folder).catch(() => undefined);
+  if (!files) throw new PlumblineError("not-found", `Expected a folder for ${component} at ${folder} but there is none.`, "Download the checkpoint completely.");
+  if (!files.includes("config.json")) throw new PlumblineError("not-found", `Expected config.json in ${folder} but it is missing.`, "Download the checkpoint completely.");
+  if (!files.some((file) => /\.safetensors(\.index\.json)?$/.test(file))) {
+    const pickled = files.some((file) => file.endsWith(".bin"));
+    throw new PlumblineError(pickled ? "unsupported" : "not-found", `Expected weights as .safetensors in ${folder} but received ${pickled ? "only .bin files" : "none"}.`, pickled ? "Convert the weights with diffusers: save_pretrained(..., safe_serialization=True)." : "Download the checkpoint completely.");
+  }
+  return { kind: "component", dir: folder };
+}
+
+/** The UNet of a latent estimator, which takes the image's latent beside its own, and the latent size that it was made for. */
+export async function readUnet(checkpoint: Checkpoint): Promise<{ readonly source: NetworkSource; readonly sampleSize: number; readonly config: JsonFile }> {
+  const source = await componentSource(checkpoint, "unet");
+  const config = await readJsonFile(join(source.dir, "config.json"));
+  requireClass(config, "UNet2DConditionModel");
+  const inChannels = required(numberAt(config, "in_channels"), config, "in_channels");
+  if (inChannels !== 8) throw unexpected("unsupported", `"in_channels" of ${config.path}`, "8 (image latent and prediction latent)", inChannels, "Choose a checkpoint that was fine-tuned for depth or normals.");
+  return { source, sampleSize: numberAt(config, "sample_size") ?? 96, config };
+}
+
+/** The autoencoder, of which encoder and decoder are built apart. */
+export async function readVae(checkpoint: Checkpoint): Promise<VaeDescription> {
+  const source = await componentSource(checkpoint, "vae");
+  const config = await readJsonFile(join(source.dir, "config.json"));
+  requireClass(config, "AutoencoderKL");
+  const blocks = config.values["block_out_channels"];
+  if (!Array.isArray(blocks) || blocks.length === 0) throw unexpected("bad-model", `"block_out_channels" of ${config.path}`, "a list of channel counts", blocks);
+  return {
+    encoder: source,
+    decoder: source,
+    scalingFactor: numberAt(config, "scaling_factor") ?? 0.18215,
+    latentChannels: numberAt(config, "latent_channels") ?? 4,
+    downsamplingFactor: 2 ** (blocks.length - 1),
+  };
+}
+
+/** The file of the checkpoint's schedule. */
+export function schedulerPath({ dir }: Checkpoint): string {
+  return join(dir, "scheduler", "scheduler_config.json");
+}
+
+export async function readScheduler(checkpoint: Checkpoint): Promise<SchedulerConfig> {
+  const { path, values } = await readJsonFile(schedulerPath(checkpoint), "Download the checkpoint completely.");
+  try {
+    return parseSchedulerConfig(values);
+  } catch (cause) {
+    if (cause instanceof PlumblineError) throw new PlumblineError(cause.code, `${path}: ${cause.message}`, cause.remedy, { cause });
+    throw cause;
+  }
+}
+
+/** A stored embedding where there is one, else the checkpoint's own text encoder. */
+export async function findEmptyPrompt(checkpoint: Checkpoint): Promise<EmptyPrompt> {
+  const { dir, own } = checkpoint;
+  const path = join(dir, "empty_prompt.safetensors");
+  if (await isFile(path)) return { kind: "stored", path };
+  const tokenizerDir = resolve(dir, stringAt(objectAt(own, "components"), "tokenizer") ?? "tokenizer");
+  if (!(await isFile(join(tokenizerDir, "vocab.json")))) {
+    throw new PlumblineError("not-found", `Expected empty_prompt.safetensors or tokenizer/vocab.json in ${dir} but neither is there.`, "Download the checkpoint completely.");
+  }
+  return { kind: "encoded", textEncoder: await componentSource(checkpoint, "text_encoder"), tokenizerDir };
+}
+
+/** The files of the empty prompt besides the text encoder's own. */
+export function promptFiles(emptyPrompt: EmptyPrompt): readonly string[] {
+  if (emptyPrompt.kind === "stored") return [emptyPrompt.path];
+  return ["vocab.json", "tokenizer_config.json"].map((name) => join(emptyPrompt.tokenizerDir, name));
+}
+
+/** The token ids of the empty prompt, [begin, end] without padding, as the checkpoint's own tokenizer numbers them. */
+export async function readEmptyPromptIds(tokenizerDir: string): Promise<readonly [number, number]> {
+  const vocabulary = await readJsonFile(join(tokenizerDir, "vocab.json"));
+  const config = await readJsonFile(join(tokenizerDir, "tokenizer_config.json"));
+  const idOf = (key: string, usual: string): number => {
+    const stated = config.values[key];
+    const token = isObject(stated) ? stringAt({ path: config.path, values: stated }, "content") : stringAt(config, key);
+    return required(numberAt(vocabulary, token ?? usual), vocabulary, token ?? usual);
+  };
+  return [idOf("bos_token", "<|startoftext|>"), idOf("eos_token", "<|endoftext|>")];
+}
+
+/** Refuses a component of another class than the one expected. */
+export function requireClass(config: JsonFile, className: string): void {
+  const received = stringAt(config, "_class_name");
+  if (received !== className) throw unexpected("unsupported", `"_class_name" of ${config.path}`, `"${className}"`, received);
+}
+
+export async function isFile(path: string): Promise<boolean> {
+  return stat(path).then((found) => found.isFile(), () => false);
+}

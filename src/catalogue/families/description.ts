@@ -1,0 +1,58 @@
+import type { SchedulerConfig } from "../../core/schedulers/config";
+import type { NormalsFrame, Task } from "../../core/semantics";
+import type { TimestepSpacing } from "../../core/settings";
+
+/** Settings that a model was made for. */
+export interface ModelDefaults {
+  readonly steps: number;
+  readonly spacing: TimestepSpacing;
+  readonly noise: "gaussian" | "zeros";
+  /** Longest side in pixels. */
+  readonly processingResolution: number;
+}
+
+/** Where a network comes from: a component folder (config.json beside its weights), or a file in ONNX format. Absolute. */
+export type NetworkSource = { readonly kind: "component"; readonly dir: string } | { readonly kind: "onnx"; readonly path: string };
+
+/** Where the constant cross-attention input comes from: a stored embedding, or the checkpoint's own text encoder. */
+export type EmptyPrompt =
+  | { readonly kind: "stored"; readonly path: string }
+  | { readonly kind: "encoded"; readonly textEncoder: NetworkSource; readonly tokenizerDir: string };
+
+/** What every model says of itself, whatever its family. */
+export interface CommonDescription {
+  readonly id: string;
+  /** The model's folder, or that of its file; absolute. Its files are named relative to it. */
+  readonly dir: string;
+  /** The tasks that the checkpoint may be asked for; both where its class does not tell which one it was trained for. */
+  readonly tasks: readonly Task[];
+  readonly normalsFrame: NormalsFrame;
+  /** Fine-tuned end to end: one step from zeros. */
+  readonly endToEnd: boolean;
+  readonly defaults: ModelDefaults;
+  /** What the files do not say and was therefore assumed, in sentences. */
+  readonly assumptions: readonly string[];
+  /** Files besides the networks' that the numbers depend on, absolute. */
+  readonly files: readonly string[];
+}
+
+/** The autoencoder of a latent family. */
+export interface VaeDescription {
+  readonly encoder: NetworkSource;
+  readonly decoder: NetworkSource;
+  readonly scalingFactor: number;
+  readonly latentChannels: number;
+  readonly downsamplingFactor: number;
+}
+
+/** Marigold, its end-to-end fine-tuned descendants, and Stable Diffusion fine-tuned end to end: depth or normals. */
+export interface MarigoldDescription extends CommonDescription {
+  readonly family: "marigold";
+  readonly unet: NetworkSource;
+  readonly vae: VaeDescription;
+  readonly emptyPrompt: EmptyPrompt;
+  readonly scheduler: SchedulerConfig;
+}
+
+/** What a model holds, checked; no weight has been read. */
+export type ModelDescription = MarigoldDescription;

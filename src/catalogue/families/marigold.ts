@@ -1,0 +1,66 @@
+import { unexpected } from "../../core/errors";
+import type { NormalsFrame, Task } from "../../core/semantics";
+import { booleanAt, choiceAt, numberAt } from "../jsonFile";
+import { findEmptyPrompt, promptFiles, readScheduler, readUnet, readVae, repositoryOf, schedulerPath, type Checkpoint } from "./components";
+import type { MarigoldDescription } from "./description";
+
+/** The task that each pipeline class was made for; undefined where one class serves both. */
+const taskOfClass: Readonly<Record<string, Task | undefined>> = {
+  MarigoldDepthPipeline: "depth",
+  MarigoldNormalsPipeline: "normals",
+  MarigoldPipeline: undefined,
+  StableDiffusionPipeline: undefined,
+};
+
+/** The pipeline classes of this family. */
+export const marigoldClasses = Object.keys(taskOfClass);
+
+/** Marigold, its end-to-end fine-tuned descendants, and Stable Diffusion fine-tuned end to end. Throws as `describeModel`. */
+export async function describeMarigold(checkpoint: Checkpoint): Promise<MarigoldDescription> {
+  const { dir, index, own, className, name } = checkpoint;
+  if (!Object.hasOwn(taskOfClass, className)) throw unexpected("unsupported", `"_class_name" of ${index.path}`, marigoldClasses.join(", "), className);
+  const unet = await readUnet(checkpoint);
+  const vae = await readVae(checkpoint);
+  const emptyPrompt = await findEmptyPrompt(checkpoint);
+  const scheduler = await readScheduler(checkpoint);
+  const endToEnd = booleanAt(own, "e2e") ?? /e2e/.test(name);
+  const task = choiceAt(own, "task", ["depth", "normals"]) ?? choiceAt(index, "prediction_type", ["depth", "normals"]) ?? taskOfClass[className] ?? taskInName(name);
+  const { frame, assumptions } = normalsFrame(checkpoint, task);
+  return {
+    family: "marigold",
+    id: repositoryOf(dir),
+    dir,
+    tasks: task ? [task] : ["depth", "normals"],
+    normalsFrame: frame,
+    endToEnd,
+    unet: unet.source,
+    vae,
+    emptyPrompt,
+    scheduler,
+    defaults: {
+      steps: endToEnd ? 1 : (numberAt(own, "default_steps") ?? numberAt(index, "default_denoising_steps") ?? (scheduler.kind === "lcm" ? 4 : 10)),
+      spacing: "trailing",
+      noise: endToEnd ? "zeros" : "gaussian",
+      processingResolution: numberAt(index, "default_processing_resolution") ?? unet.sampleSize * vae.downsamplingFactor,
+    },
+    assumptions: task ? assumptions : [`${className} does not say whether it was trained for depth or for normals: it is run for what is asked.`, ...assumptions],
+    files: [index.path, schedulerPath(checkpoint), ...promptFiles(emptyPrompt)],
+  };
+}
+
+function taskInName(name: string): Task | undefined {
+  if (/normal/.test(name)) return "normals";
+  return /depth/.test(name) ? "depth" : undefined;
+}
+
+/**
+ * The published normals models of prs-eth use RUB (class MarigoldNormalsPipeline); the E2E fine-tuning code and what was
+ * trained with it use LUB. The files themselves say nothing about it.
+ */
+function normalsFrame({ own, className, name }: Checkpoint, task: Task | undefined): { frame: NormalsFrame; assumptions: readonly string[] } {
+  const stated = choiceAt(own, "normals_frame", ["RUB", "LUB"]);
+  if (stated) return { frame: stated, assumptions: [] };
+  const frame = className === "MarigoldNormalsPipeline" && !/e2e|gonzalomg/.test(name) ? "RUB" : "LUB";
+  const assumption = `The checkpoint does not state the frame of its normals: ${frame} is assumed from its class and name.`;
+  return { frame, assumptions: task === "depth" ? [] : [assumption] };
+}
