@@ -9,7 +9,7 @@ export const rooms = {
   "src/protocol": { folders: ["src/core", "src/evaluation/spec", "src/evaluation/spotRun"], packages: [] },
   "src/pipeline": { folders: ["src/core"], packages: [] },
   "src/graph": { folders: ["src/core", "src/io"], packages: ["node:*", "protobufjs"] },
-  "src/io": { folders: ["src/core"], packages: ["node:*", "sharp", "fflate", "parse-exr"] },
+  "src/io": { folders: ["src/core"], packages: ["node:*", "sharp", "fflate", "parse-exr", "yauzl"] },
   "src/cache": { folders: ["src/core", "src/io", "src/protocol"], packages: ["node:*"] },
   "src/catalogue": { folders: ["src/core", "src/io"], packages: ["node:*", "undici", "zod"] },
   "src/evaluation": { folders: ["src/core", "src/io", "src/catalogue"], packages: ["node:*", "picomatch", "zod"] },

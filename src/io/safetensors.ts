@@ -1,10 +1,10 @@
 import { open, type FileHandle } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
 import { PlumblineError, unexpected } from "../core/errors";
 import { elementCount, type Tensor } from "../core/tensor";
 import { writeFileAtomically } from "./atomicFile";
 import { bytesFromFloats, floatsFromBytes, type FloatDtype } from "./floatFormat";
-import { damaged, describe, isObject, notFound, parseObject, readJsonObject } from "./jsonFile";
+import { damaged, describe, isObject, notFound, parseObject } from "./jsonFile";
+import { isShardIndex, openShards } from "./shards";
 
 // Layout (https://github.com/huggingface/safetensors#format): u64 little-endian header length, that many bytes of
 // JSON {name: {dtype, shape, data_offsets: [begin, end)}}, then the data, which the tensors must cover without
@@ -51,7 +51,7 @@ export interface WritableTensor {
  * Throws `not-found`, or `bad-model` naming file, tensor, what was expected and what was found.
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  return /\.index(\.\w+)?\.json$/.test(path) ? openSharded(path) : openSingle(path);
+  return isShardIndex(path) ? openShards(path, ".safetensors", openSingle) : openSingle(path);
 }
 
 /** A tensor of any numeric dtype as float32 (integers beyond 2^24 and doubles are rounded). */
@@ -110,32 +110,6 @@ async function openSingle(path: string): Promise<SafetensorsFile> {
   } finally {
     await handle.close();
   }
-}
-
-async function openSharded(path: string): Promise<SafetensorsFile> {
-  const weightMap = (await readJsonObject(path)).weight_map;
-  if (!isObject(weightMap)) throw damaged(path, 'an object "weight_map"', describe(weightMap));
-  const shardNames = [...new Set(Object.values(weightMap))].sort();
-  const shards = new Map<unknown, SafetensorsFile>();
-  for (const shard of shardNames) {
-    // A plain name: an index must not reach into other folders.
-    if (typeof shard !== "string" || shard !== basename(shard) || shard.includes("\\") || !shard.endsWith(".safetensors")) {
-      throw damaged(path, 'names of .safetensors files of its own folder in "weight_map"', describe(shard));
-    }
-    shards.set(shard, await openSingle(join(dirname(path), shard)));
-  }
-  const tensors = new Map<string, SafetensorsEntry>();
-  for (const [name, shard] of Object.entries(weightMap)) {
-    const entry = shards.get(shard)?.tensors.get(name);
-    if (!entry) throw damaged(path, `tensor "${name}" in ${String(shard)}`, "a file without it");
-    tensors.set(name, entry);
-  }
-  for (const [shard, file] of shards) {
-    for (const name of file.tensors.keys()) {
-      if (weightMap[name] !== shard) throw damaged(path, `"${name}" of ${file.path} in "weight_map"`, describe(weightMap[name]));
-    }
-  }
-  return { path, dataPaths: [...shards.values()].map((shard) => shard.path), metadata: {}, tensors };
 }
 
 function checkHeader(path: string, header: Readonly<Record<string, unknown>>, dataStart: number, size: number) {
