@@ -1,6 +1,7 @@
 import type { GraphBuilder } from "./builder";
 import { buildClipText, buildClipVision } from "./clip";
 import type { Config, Inert } from "./config";
+import { buildLatentDiffusionUNet } from "./latentDiffusion";
 import { buildUNet, type UNetOptions } from "./unet";
 import { buildDecoder, buildEncoder } from "./vae";
 
@@ -12,8 +13,8 @@ export interface BuildOptions extends UNetOptions {
 
 /** How one class of component is built. */
 export interface Architecture {
-  /** Name of the weights file, before its ending. */
-  readonly weightsName: string;
+  /** Names that the weights file may have, before its ending; the first that is there is taken. */
+  readonly weightsNames: readonly string[];
   /** Whether it is built in parts. */
   readonly hasParts?: true;
   build(g: GraphBuilder, config: Config, options: BuildOptions): void;
@@ -29,10 +30,10 @@ const clipInert: Architecture["inert"] = {
   torch_dtype: "any", dtype: "any", transformers_version: "any",
 };
 
-/** By the name of the class in diffusers or transformers. */
-export const architectures: Readonly<Record<string, Architecture>> = {
+/** By the name of the class in diffusers, transformers or (UNetModel) the latent-diffusion code. */
+export const architectures = {
   UNet2DConditionModel: {
-    weightsName: "diffusion_pytorch_model",
+    weightsNames: ["diffusion_pytorch_model"],
     build: buildUNet,
     uses: () => true,
     inert: {
@@ -46,7 +47,7 @@ export const architectures: Readonly<Record<string, Architecture>> = {
     },
   },
   AutoencoderKL: {
-    weightsName: "diffusion_pytorch_model",
+    weightsNames: ["diffusion_pytorch_model"],
     hasParts: true,
     build: (g, config, { part }) => (part === "encoder" ? buildEncoder(g, config) : buildDecoder(g, config)),
     uses: (tensor, { part }) => {
@@ -59,15 +60,22 @@ export const architectures: Readonly<Record<string, Architecture>> = {
     },
   },
   CLIPTextModel: {
-    weightsName: "model",
+    weightsNames: ["model"],
     build: buildClipText,
     uses: (tensor) => tensor !== "text_model.embeddings.position_ids",
     inert: { ...clipInert, bos_token_id: "any", eos_token_id: "any", model_type: ["clip_text_model"], pad_token_id: "any" },
   },
   CLIPVisionModelWithProjection: {
-    weightsName: "model",
+    weightsNames: ["model"],
     build: buildClipVision,
     uses: (tensor) => tensor !== "vision_model.embeddings.position_ids",
     inert: { ...clipInert, model_type: ["clip_vision_model"] },
   },
-};
+  UNetModel: {
+    weightsNames: ["unet_ldm_layout", "depthfm-v1"],
+    build: buildLatentDiffusionUNet,
+    // Besides the network a checkpoint of DepthFM holds the embedding of the empty prompt.
+    uses: (tensor) => tensor !== "empty_text_embedding",
+    inert: { noising_step: "any", scale_factor: "any", layout: "any" },
+  },
+} as const satisfies Readonly<Record<string, Architecture>>;

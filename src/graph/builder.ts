@@ -30,7 +30,10 @@ export class GraphBuilder {
   private readonly outputs: ValueInfo[] = [];
   private readonly names = new Map<string, number>();
   private readonly shared = new Map<string, Value>();
+  /** Names in the file of the weights that were taken. */
   readonly usedWeights = new Set<string>();
+  /** What the file calls a weight: by default what the network calls it. */
+  keyOf = (name: string): string => name;
 
   constructor(
     readonly name: string,
@@ -52,7 +55,7 @@ export class GraphBuilder {
   }
 
   hasWeight(name: string): boolean {
-    return this.weights.tensors.has(name);
+    return this.weights.tensors.has(this.keyOf(name));
   }
 
   /**
@@ -60,13 +63,14 @@ export class GraphBuilder {
    * `rows` takes a range of its first dimension; `as` looks at the same numbers in another shape.
    */
   weight(name: string, dims: readonly number[], { rows, as }: { rows?: readonly [number, number]; as?: readonly number[] } = {}): Value {
-    const entry = this.weights.tensors.get(name);
+    const key = this.keyOf(name);
+    const entry = this.weights.tensors.get(key);
     const file = entry?.path ?? this.weights.path;
-    if (!entry) throw this.wrongWeight(name, file, `shape [${dims.join(", ")}]`, "no such tensor");
-    if (entry.dims.join() !== dims.join()) throw this.wrongWeight(name, file, `shape [${dims.join(", ")}]`, `shape [${entry.dims.join(", ")}]`);
+    if (!entry) throw this.wrongWeight(key, file, `shape [${dims.join(", ")}]`, "no such tensor");
+    if (entry.dims.join() !== dims.join()) throw this.wrongWeight(key, file, `shape [${dims.join(", ")}]`, `shape [${entry.dims.join(", ")}]`);
     const type = weightTypes[entry.dtype];
-    if (type === undefined) throw this.wrongWeight(name, file, "dtype F32, F16 or BF16", `dtype ${entry.dtype}`);
-    this.usedWeights.add(name);
+    if (type === undefined) throw this.wrongWeight(key, file, "dtype F32, F16 or BF16", `dtype ${entry.dtype}`);
+    this.usedWeights.add(key);
 
     const [first, end] = rows ?? [0, dims[0]];
     const shape = as ?? [end - first, ...dims.slice(1)];

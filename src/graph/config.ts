@@ -1,7 +1,7 @@
 import { PlumblineError } from "../core/errors";
-import { describe } from "../io/jsonFile";
+import { describe, isObject } from "../io/jsonFile";
 
-const remedy = "Plumbline builds UNet2DConditionModel (GeoWizard's too), AutoencoderKL, CLIPTextModel and CLIPVisionModelWithProjection as Stable Diffusion 1 and 2 and the estimators made from them use them.";
+const remedy = "Plumbline builds UNet2DConditionModel (GeoWizard's too), UNetModel of latent diffusion (DepthFM), AutoencoderKL, CLIPTextModel and CLIPVisionModelWithProjection as Stable Diffusion 1 and 2 and the estimators made from them use them.";
 
 /** A field that Plumbline does not build from: the values with which it changes nothing. */
 export type Inert = readonly unknown[] | "any";
@@ -26,6 +26,12 @@ export class Config {
   /** A whole number of at least 0. */
   whole(field: string): number {
     return this.checked(field, "a whole number of at least 0", (value) => value === 0 || isCount(value));
+  }
+
+  /** A whole number of at least 1, or undefined where the field is absent, null or -1. */
+  optionalCount(field: string): number | undefined {
+    const value = this.checked(field, "a whole number of at least 1, or -1 for none", (value): value is number | null => value === null || value === -1 || isCount(value), null);
+    return value === null || value === -1 ? undefined : value;
   }
 
   positive(field: string): number {
@@ -58,6 +64,11 @@ export class Config {
     return isUnset(value) ? undefined : value;
   }
 
+  /** The fields of an object as a config of their own, whose rest is to be checked too. */
+  nested(field: string): Config {
+    return new Config(`${field} of ${this.path}`, this.checked(field, "an object", isObject));
+  }
+
   /** `length` names out of `choices`. */
   choices<Choice extends string>(field: string, length: number, choices: readonly Choice[]): readonly Choice[] {
     const isList = (value: unknown): value is Choice[] => Array.isArray(value) && value.length === length && value.every((item) => choices.includes(item as Choice));
@@ -79,15 +90,16 @@ export class Config {
     }
   }
 
+  /** The error for a field that asks for what is not built. */
+  unsupported(field: string, expected: string, value: unknown): PlumblineError {
+    return new PlumblineError("unsupported", `Expected ${expected} for "${field}" of ${this.path} but received ${describe(value)}.`, remedy);
+  }
+
   private checked<T>(field: string, expected: string, is: (value: unknown) => value is T, fallback?: T): T {
     this.read.add(field);
     const value = Object.hasOwn(this.fields, field) ? this.fields[field] : fallback;
     if (!is(value)) throw this.unsupported(field, expected, value);
     return value;
-  }
-
-  private unsupported(field: string, expected: string, value: unknown): PlumblineError {
-    return new PlumblineError("unsupported", `Expected ${expected} for "${field}" of ${this.path} but received ${describe(value)}.`, remedy);
   }
 }
 

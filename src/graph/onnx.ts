@@ -14,6 +14,7 @@ const opsets = [
 /** TensorProto.DataType, L610. */
 export const dataType = {
   FLOAT: 1, // L612
+  UINT8: 2, // L613
   INT64: 7, // L618
   FLOAT16: 10, // L624
   DOUBLE: 11, // L626

@@ -1,5 +1,6 @@
 import type { GraphBuilder, Value } from "./builder";
-import { attention, channelCount, groupNorm, layerNorm, linear, mapFromTokens, tokensFromMap } from "./layers";
+import { attention, channelCount, groupNorm, layerNorm, linear, mapFromTokens, shapeOf, tokensFromMap } from "./layers";
+import { dataType } from "./onnx";
 
 // Transformer2DModel of diffusers (SpatialTransformer of latent diffusion): N latents, C channels, h x w latent size,
 // S tokens of what the network is conditioned on.
@@ -19,6 +20,8 @@ export interface TransformerSettings {
   readonly like: Value;
   /** Any value whose first size is the number of groups of latents whose positions attend to each other: N, or fewer. */
   readonly likeJoint: Value;
+  /** Whether scores of self-attention are reduced with the number of positions n, by sqrt(log n / log 4n). */
+  readonly rescale: boolean;
 }
 
 /** GroupNorm, projection, `depth` blocks, projection, plus the input. */
@@ -28,16 +31,17 @@ export function transformer(g: GraphBuilder, name: string, x: Value, heads: numb
   const projection = { as1x1Conv: !settings.linearProjection };
   let tokens = tokensFromMap(g, name, groupNorm(g, `${name}.norm`, x, settings.groups, groupNormEpsilon));
   tokens = linear(g, `${name}.proj_in`, tokens, channels, projection);
-  for (let i = 0; i < depth; i++) tokens = transformerBlock(g, `${name}.transformer_blocks.${i}`, tokens, heads, settings);
+  const scale = settings.rescale ? resolutionScale(g, x) : undefined;
+  for (let i = 0; i < depth; i++) tokens = transformerBlock(g, `${name}.transformer_blocks.${i}`, tokens, heads, settings, scale);
   tokens = linear(g, `${name}.proj_out`, tokens, channels, projection);
   return g.elementwise("Add", name, mapFromTokens(g, name, tokens, x), x);
 }
 
 /** BasicTransformerBlock: self-attention, cross-attention, GEGLU feed-forward, each normalised first and added. */
-function transformerBlock(g: GraphBuilder, name: string, x: Value, heads: number, { context, like, likeJoint }: TransformerSettings): Value {
+function transformerBlock(g: GraphBuilder, name: string, x: Value, heads: number, { context, like, likeJoint }: TransformerSettings, scale: Value | undefined): Value {
   const channels = channelCount(x.dims[1]);
   const y1 = layerNorm(g, `${name}.norm1`, x, layerNormEpsilon);
-  x = g.elementwise("Add", name, attend(g, `${name}.attn1`, y1, y1, heads, likeJoint), x);
+  x = g.elementwise("Add", name, attend(g, `${name}.attn1`, y1, y1, heads, likeJoint, scale), x);
   const y2 = layerNorm(g, `${name}.norm2`, x, layerNormEpsilon);
   const attended = context.isConstant ? attendConstant(g, `${name}.attn2`, y2, context.tokens, heads) : attend(g, `${name}.attn2`, y2, context.tokens, heads, like);
   x = g.elementwise("Add", name, attended, x);
@@ -49,11 +53,25 @@ function transformerBlock(g: GraphBuilder, name: string, x: Value, heads: number
   return g.elementwise("Add", name, linear(g, `${name}.ff.net.2`, g.elementwise("Mul", `${name}.ff`, hidden, gelu), channels), x);
 }
 
-/** Attention of the rows `from` to the rows `to`. */
-function attend(g: GraphBuilder, name: string, from: Value, to: Value, heads: number, like: Value): Value {
+/** sqrt(log n / log 4n) for the n = h w positions of a map. */
+function resolutionScale(g: GraphBuilder, map: Value): Value {
+  const [, , h, w] = map.dims;
+  return g.once(`resolution scale ${h} ${w}`, () => {
+    const name = "resolution_scale";
+    const sizes = g.node("Cast", name, [shapeOf(g, map, 2, 4)], [2], { to: dataType.FLOAT });
+    const log = g.node("ReduceSum", name, [g.node("Log", name, [sizes], [2])], [], { keepdims: 0 });
+    const ratio = g.node("Div", name, [log, g.node("Add", name, [log, g.constant(Float32Array.of(Math.log(4)), [])], [])], []);
+    return g.node("Sqrt", name, [ratio], []);
+  });
+}
+
+/** Attention of the rows `from` to the rows `to`; `scale` multiplies the scores. */
+function attend(g: GraphBuilder, name: string, from: Value, to: Value, heads: number, like: Value, scale?: Value): Value {
   const channels = channelCount(from.dims[1]);
   const project = (key: string, rows: Value) => linear(g, `${name}.${key}`, rows, channels, { bias: false });
-  const mixed = attention(g, name, project("to_q", from), project("to_k", to), project("to_v", to), heads, like);
+  const q = project("to_q", from);
+  const scaled = scale ? g.node("Mul", name, [q, scale], q.dims) : q;
+  const mixed = attention(g, name, scaled, project("to_k", to), project("to_v", to), heads, like);
   return linear(g, `${name}.to_out.0`, mixed, channels);
 }
 

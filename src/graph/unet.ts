@@ -30,7 +30,7 @@ export function buildUNetOf(g: GraphBuilder, c: UNetConfig, options: UNetOptions
   const time = timeEmbedding(g, c, options.timestep);
   const resnet: ResnetSettings = { groups: c.groups, epsilon: c.epsilon, time, timeIsConstant: options.timestep !== undefined && c.classWidth === undefined };
   const context = contextTokens(g, c.contextWidth, options.encoderHiddenStates);
-  const shared: TransformerSettings = { groups: c.groups, linearProjection: c.linearProjection, context, like: sample, likeJoint: joined(g, sample, options.jointTasks) };
+  const shared: TransformerSettings = { groups: c.groups, linearProjection: c.linearProjection, context, like: sample, likeJoint: joined(g, sample, options.jointTasks), rescale: c.rescalesSelfAttention };
   const attend = (name: string, x: Value, level: number) => transformer(g, name, x, c.heads[level], c.depths[level], shared);
   const deepest = c.channels.length - 1;
 

@@ -17,6 +17,8 @@ export interface UNetConfig {
   readonly epsilon: number;
   readonly linearProjection: boolean;
   readonly contextWidth: number;
+  /** See `TransformerSettings.rescale`. */
+  readonly rescalesSelfAttention: boolean;
   readonly frequencyShift: number;
   readonly cosFirst: boolean;
   /** Width of the class labels, where the network takes some. */
@@ -42,6 +44,7 @@ export function readUNetConfig(config: Config): UNetConfig {
     epsilon: config.positive("norm_eps"),
     linearProjection: config.flag("use_linear_projection", false),
     contextWidth: config.count("cross_attention_dim"),
+    rescalesSelfAttention: false,
     frequencyShift: config.whole("freq_shift"),
     cosFirst: config.flag("flip_sin_to_cos"),
     classWidth: config.optionalChoice("class_embed_type", ["projection"]) && config.count("projection_class_embeddings_input_dim"),

@@ -3,21 +3,28 @@ import { basename, dirname, join } from "node:path";
 import { PlumblineError } from "../core/errors";
 import { openSafetensors, type SafetensorsFile } from "../io/safetensors";
 
-/** Opens the weights of a component folder, whose file is called `name` before its ending. Throws `not-found` or `bad-model`. */
-export async function openWeights(dir: string, name: string): Promise<SafetensorsFile> {
-  return openSafetensors(await findWeights(dir, name));
+/** What diffusers adds to a file's name: full precision before fp16, single before sharded. */
+const endings = [".safetensors", ".safetensors.index.json", ".fp16.safetensors", ".safetensors.index.fp16.json", ".fp16.safetensors.index.json"];
+
+/**
+ * Opens the weights of a component folder: the file `stated`, or the first that is called one of `names` before its
+ * ending. Throws `not-found` or `bad-model`.
+ */
+export async function openWeights(dir: string, names: readonly string[], stated?: string): Promise<SafetensorsFile> {
+  return openSafetensors(stated === undefined ? await findWeights(dir, names) : join(dir, stated));
 }
 
-/** The first of the files that diffusers would take: full precision before fp16, single before sharded. */
-async function findWeights(dir: string, name: string): Promise<string> {
-  const candidates = [`${name}.safetensors`, `${name}.safetensors.index.json`, `${name}.fp16.safetensors`, `${name}.safetensors.index.fp16.json`, `${name}.fp16.safetensors.index.json`];
-  for (const candidate of candidates) {
-    if (await exists(join(dir, candidate))) return join(dir, candidate);
+async function findWeights(dir: string, names: readonly string[]): Promise<string> {
+  for (const name of names) {
+    for (const ending of endings) {
+      const path = join(dir, name + ending);
+      if (await exists(path)) return path;
+    }
   }
-  const pickled = await exists(join(dir, name === "model" ? "pytorch_model.bin" : `${name}.bin`));
+  const pickled = await exists(join(dir, names[0] === "model" ? "pytorch_model.bin" : `${names[0]}.bin`));
   throw new PlumblineError(
     "not-found",
-    `Expected ${candidates[0]}, ${candidates[2]} or ${candidates[1]} for the weights of ${dir} but received ${pickled ? "only a .bin file, which is a Python pickle" : "none of them"}.`,
+    `Expected ${names.map((name) => `${name}.safetensors`).join(" or ")}, a variant for fp16 or shards for the weights of ${dir} but received ${pickled ? "only a .bin file, which is a Python pickle" : "none of them"}.`,
     pickled ? "Save the checkpoint with safe_serialization=True, or download its .safetensors variant." : "Check that the download of the checkpoint is complete.",
   );
 }
@@ -34,6 +41,6 @@ export async function locate(weights: SafetensorsFile): Promise<{ weightsDir: st
   return { weightsDir: [...folders][0], locations: new Map([...real].map(([path, target]) => [path, basename(target)])) };
 }
 
-async function exists(path: string): Promise<boolean> {
+export async function exists(path: string): Promise<boolean> {
   return access(path).then(() => true, () => false);
 }

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Tensor } from "../../src/core/tensor";
-import { convertComponent } from "../../src/graph/convert";
-import { openSafetensors, readTensor, type SafetensorsFile } from "../../src/io/safetensors";
-import { assertClose, distance, reference, releaseNetworks, runComponent } from "./networkReference";
+import { componentFiles, convertComponent } from "../../src/graph/convert";
+import { openSafetensors, readTensor, writeSafetensors, type SafetensorsFile, type WritableTensor } from "../../src/io/safetensors";
+import { assertClose, caseNames, distance, reference, releaseNetworks, runComponent, runOnce } from "./networkReference";
 
 // The networks that other families than Marigold need, against PyTorch.
 
@@ -113,5 +116,71 @@ describe("UNet2DConditionModel of GeoWizard", function () {
   it("is made from its config and its weights", async () => {
     const { files } = await convertComponent(dir, { jointTasks });
     assert.deepEqual(files, [join(dir, "config.json"), join(dir, "diffusion_pytorch_model.safetensors")]);
+  });
+});
+
+describe("UNetModel of DepthFM", function () {
+  this.timeout(30_000);
+  const dir = join(reference, "depthfm");
+  const weights = join(dir, "unet_ldm_layout.safetensors");
+
+  const depthfmConfig = () => JSON.parse(readFileSync(join(dir, "config.json"), "utf8")) as { readonly ldm_hparams: Readonly<Record<string, unknown>> };
+
+  /** Every step of a run: the network's input and time, and the velocity that it should give. */
+  async function stepsOf(io: SafetensorsFile, run: string) {
+    const velocities = await readTensor(io, `${run}.velocities`);
+    const states = await readTensor(io, `${run}.states`);
+    const image = await readTensor(io, "image_latent");
+    const start = await readTensor(io, run.endsWith("noised") ? "noised_start_step400" : "image_latent");
+    const steps = velocities.dims[0];
+    return Array.from({ length: steps }, (_, k) => {
+      const state = k === 0 ? start.data : rows(states, k - 1, k).data;
+      const sample = { dims: [1, 8, ...image.dims.slice(2)], data: Float32Array.from([...state, ...image.data]) };
+      return { sample, timestep: scalar(k / steps), expected: { dims: image.dims, data: rows(velocities, k, k + 1).data } };
+    });
+  }
+
+  for (const run of caseNames("depthfm")) {
+    it(run, async () => {
+      const io = await open("depthfm", "io.safetensors");
+      const prompt = await readTensor(io, "empty_text_embedding");
+      for (const { sample, timestep, expected } of await stepsOf(io, run)) {
+        assertClose(await runComponent(dir, { sample, timestep, encoder_hidden_states: prompt }, "out_sample"), expected);
+        assertClose(await runComponent(dir, { sample, timestep }, "out_sample", { encoderHiddenStates: prompt }), expected);
+      }
+    });
+  }
+
+  it("without the scores being reduced, as with xformers: another velocity by about a tenth", async () => {
+    const io = await open("depthfm", "io.safetensors");
+    const [{ sample, timestep, expected }] = await stepsOf(io, "euler-1-noised");
+    const config = { ...depthfmConfig(), rescale_attention: false };
+    const actual = await runOnce(dir, { sample, timestep }, "out_sample", { config, encoderHiddenStates: await readTensor(io, "empty_text_embedding") });
+    const { rmsRel } = distance(actual, expected);
+    assert.ok(rmsRel > 0.05 && rmsRel < 0.3, `rms_rel ${rmsRel}`);
+  });
+
+  it("from weights alone, whose config is given or stands in the file itself", async () => {
+    const io = await open("depthfm", "io.safetensors");
+    const [{ sample, timestep, expected }] = await stepsOf(io, "euler-1-noised");
+    const inputs = { sample, timestep, encoder_hidden_states: await readTensor(io, "empty_text_embedding") };
+    const config = depthfmConfig();
+    const folder = await mkdtemp(join(tmpdir(), "plumbline-depthfm-"));
+    try {
+      await copyFile(weights, join(folder, "mine.safetensors"));
+      const options = { config, weightsFile: "mine.safetensors" };
+      assertClose(await runOnce(folder, inputs, "out_sample", options), expected);
+      assert.deepEqual(await componentFiles(folder, options), [join(folder, "mine.safetensors")]);
+
+      const tensors: Record<string, WritableTensor> = { empty_text_embedding: inputs.encoder_hidden_states };
+      const file = await openSafetensors(weights);
+      for (const name of file.tensors.keys()) tensors[name] = await readTensor(file, name);
+      const hparams = Object.entries(config.ldm_hparams).map(([name, value]): [string, string] => [`ldm_hparams.${name}`, JSON.stringify(value)]);
+      await writeSafetensors(join(folder, "depthfm-v1.safetensors"), tensors, Object.fromEntries(hparams));
+      assertClose(await runOnce(folder, inputs, "out_sample"), expected);
+      assert.deepEqual(await componentFiles(folder), [join(folder, "depthfm-v1.safetensors")]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });

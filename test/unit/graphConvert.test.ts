@@ -27,7 +27,7 @@ async function changed(folder: string, changeConfig: (config: Json) => void, cha
   const config = configOf(folder);
   changeConfig(config);
   await writeFile(join(dir, "config.json"), JSON.stringify(config));
-  const weights = folder.startsWith("clip") ? "model.safetensors" : weightsName;
+  const weights = folder === "depthfm" ? "unet_ldm_layout.safetensors" : folder.startsWith("clip") ? "model.safetensors" : weightsName;
   if (!changeTensors) {
     await copyFile(join(reference, folder, weights), join(dir, weights));
   } else {
@@ -90,6 +90,30 @@ describe("config.json that asks for what is not built", () => {
 
   it("VAE: the files of Stable Diffusion 1 leave out the number of groups, which is 32 then", async () => {
     await assertRefused(convertComponent(await changed("vae/f4", (config) => delete config.norm_num_groups), { part: "decoder" }), "bad-model", "GroupNorm of 32 groups", "16");
+  });
+
+  it("UNet of latent diffusion", async () => {
+    const withHparams = (changes: Json) => changed("depthfm", (config) => Object.assign(config.ldm_hparams as Json, changes));
+    const cases: [Json, ErrorCode, ...string[]][] = [
+      [{ use_scale_shift_norm: true }, "unsupported", '"use_scale_shift_norm"', "ldm_hparams", "received true"],
+      [{ num_res_block: 1 }, "unsupported", '"num_res_block"', "no such field"],
+      [{ context_dim: null }, "unsupported", '"context_dim"', "null"],
+      [{ num_heads: -1 }, "unsupported", '"num_heads"', "-1"],
+      [{ num_head_channels: 5 }, "unsupported", '"num_head_channels"', "32, 32"],
+      [{ num_heads: 5 }, "bad-model", "attention of 5 heads", "32"],
+      // Weights are told by the names that they have in the file.
+      [{ attention_resolutions: [1] }, "bad-model", "output_blocks.1.1.conv.weight", "no such tensor"],
+      [{ model_channels: 64 }, "bad-model", "time_embed.0.weight", "[256, 64]", "[128, 32]"],
+      [{ num_res_blocks: 2 }, "bad-model", "input_blocks.2.0.in_layers.0.weight", "no such tensor"],
+    ];
+    for (const [changes, code, ...words] of cases) await assertRefused(convertComponent(await withHparams(changes)), code, ...words);
+    await assertRefused(convertComponent(await changed("depthfm", (config) => (config.ldm_hparams = 3))), "unsupported", '"ldm_hparams"', "an object");
+    await assertRefused(convertComponent(await changed("depthfm", (config) => (config.sampler = "euler"))), "unsupported", '"sampler"', "no such field");
+  });
+
+  it("UNet of latent diffusion: heads may be stated by their width", async () => {
+    const folder = await changed("depthfm", (config) => Object.assign(config.ldm_hparams as Json, { num_heads: -1, num_head_channels: 8 }));
+    assert.deepEqual((await convertComponent(folder)).model, (await convertComponent(join(reference, "depthfm"))).model);
   });
 
   it("a part where there is none, and none where there are two", async () => {
