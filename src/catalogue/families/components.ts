@@ -33,9 +33,9 @@ export async function componentSource({ dir, own }: Checkpoint, component: strin
   const files = await readdir(folder).catch(() => undefined);
   if (!files) throw new PlumblineError("not-found", `Expected a folder for ${component} at ${folder} but there is none.`, "Download the checkpoint completely.");
   if (!files.includes("config.json")) throw new PlumblineError("not-found", `Expected config.json in ${folder} but it is missing.`, "Download the checkpoint completely.");
-  if (!files.some((file) => /\.safetensors(\.index\.json)?$/.test(file))) {
-    const pickled = files.some((file) => file.endsWith(".bin"));
-    throw new PlumblineError(pickled ? "unsupported" : "not-found", `Expected weights as .safetensors in ${folder} but received ${pickled ? "only .bin files" : "none"}.`, pickled ? "Convert the weights with diffusers: save_pretrained(..., safe_serialization=True)." : "Download the checkpoint completely.");
+  // Before .safetensors, PyTorch's own format; what else ends with .bin (an optimiser's state) is no network.
+  if (!files.some((file) => /\.safetensors(\.index\.json)?$|^(diffusion_)?pytorch_model\b.*\.bin(\.index\.json)?$/.test(file))) {
+    throw new PlumblineError("not-found", `Expected weights as .safetensors or .bin in ${folder} but received none.`, "Download the checkpoint completely.");
   }
   return { kind: "component", dir: folder };
 }
