@@ -60,13 +60,13 @@ export const architectures = {
     },
   },
   CLIPTextModel: {
-    weightsNames: ["model"],
+    weightsNames: ["model", "pytorch_model"],
     build: buildClipText,
     uses: (tensor) => tensor !== "text_model.embeddings.position_ids",
     inert: { ...clipInert, bos_token_id: "any", eos_token_id: "any", model_type: ["clip_text_model"], pad_token_id: "any" },
   },
   CLIPVisionModelWithProjection: {
-    weightsNames: ["model"],
+    weightsNames: ["model", "pytorch_model"],
     build: buildClipVision,
     uses: (tensor) => tensor !== "vision_model.embeddings.position_ids",
     inert: { ...clipInert, model_type: ["clip_vision_model"] },

@@ -27,8 +27,8 @@ export interface NetworkGraph {
 
 /**
  * Builds the ONNX graph of one component folder of a checkpoint in diffusers layout (`unet/`, `vae/`,
- * `text_encoder/`, `image_encoder/`): `config.json` beside `.safetensors`, single or sharded, fp32, fp16 or bf16; or of
- * a folder with a UNet of the latent-diffusion code, whose `config.json` or weights file tells its `ldm_hparams`.
+ * `text_encoder/`, `image_encoder/`): `config.json` beside `.safetensors` or `.bin`, single or sharded, fp32, fp16 or
+ * bf16; or of a folder with a UNet of the latent-diffusion code, whose `config.json` or weights file tells its `ldm_hparams`.
  * Throws `not-found` where files are missing, `unsupported` for an architecture or a field that is not built,
  * `bad-model` where the files are damaged or do not belong together.
  */

@@ -2,30 +2,37 @@ import { access, realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { PlumblineError } from "../core/errors";
 import { openSafetensors, type SafetensorsFile } from "../io/safetensors";
+import { openTorchFile } from "../io/torchFile";
 
-/** What diffusers adds to a file's name: full precision before fp16, single before sharded. */
-const endings = [".safetensors", ".safetensors.index.json", ".fp16.safetensors", ".safetensors.index.fp16.json", ".fp16.safetensors.index.json"];
+/**
+ * What diffusers adds to a file's name: safetensors before files of PyTorch, full precision before fp16, single before
+ * sharded. `.ckpt` is what the latent-diffusion code saves.
+ */
+const endings = [
+  ".safetensors", ".safetensors.index.json", ".fp16.safetensors", ".safetensors.index.fp16.json", ".fp16.safetensors.index.json",
+  ".bin", ".bin.index.json", ".fp16.bin", ".bin.index.fp16.json", ".fp16.bin.index.json", ".ckpt",
+];
 
 /**
  * Opens the weights of a component folder: the file `stated`, or the first that is called one of `names` before its
- * ending. Throws `not-found` or `bad-model`.
+ * ending. Throws `not-found`, `bad-model`, or `unsupported` for a file of PyTorch that holds more than tensors and numbers.
  */
 export async function openWeights(dir: string, names: readonly string[], stated?: string): Promise<SafetensorsFile> {
-  return openSafetensors(stated === undefined ? await findWeights(dir, names) : join(dir, stated));
+  const path = stated === undefined ? await findWeights(dir, names) : join(dir, stated);
+  return /\.safetensors(\.|$)/.test(basename(path)) ? openSafetensors(path) : openTorchFile(path);
 }
 
 async function findWeights(dir: string, names: readonly string[]): Promise<string> {
-  for (const name of names) {
-    for (const ending of endings) {
+  for (const ending of endings) {
+    for (const name of names) {
       const path = join(dir, name + ending);
       if (await exists(path)) return path;
     }
   }
-  const pickled = await exists(join(dir, names[0] === "model" ? "pytorch_model.bin" : `${names[0]}.bin`));
   throw new PlumblineError(
     "not-found",
-    `Expected ${names.map((name) => `${name}.safetensors`).join(" or ")}, a variant for fp16 or shards for the weights of ${dir} but received ${pickled ? "only a .bin file, which is a Python pickle" : "none of them"}.`,
-    pickled ? "Save the checkpoint with safe_serialization=True, or download its .safetensors variant." : "Check that the download of the checkpoint is complete.",
+    `Expected ${names.join(" or ")} as .safetensors (one file, shards or fp16), else as a file of PyTorch, for the weights of ${dir} but received none of them.`,
+    "Check that the download of the checkpoint is complete.",
   );
 }
 

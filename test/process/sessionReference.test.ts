@@ -138,4 +138,15 @@ describe("networks on the CPU against PyTorch", function () {
       });
     }
   }
+
+  it("clip-text from a .bin file of PyTorch gives the same as from .safetensors", async () => {
+    const folder = join(reference, "clip-text", "sd1-quick-gelu");
+    const io = await openSafetensors(join(folder, "io.safetensors"));
+    const [name] = caseNames("clip-text/sd1-quick-gelu");
+    const inputs = { input_ids: await readInt64(io, `${name}.input_ids`) };
+    const pickled = join(reference, "..", "fixtures", "torch", "clip");
+    assert.deepEqual(await runOnce(pickled, inputs, "last_hidden_state"), await runComponent(folder, inputs, "last_hidden_state"));
+    const { files } = await convertComponent(pickled);
+    assert.deepEqual(files.map((file) => basename(file)), ["config.json", "pytorch_model.bin"]);
+  });
 });

@@ -139,11 +139,14 @@ describe("weights that do not belong to their config", () => {
     await assertRefused(convertComponent(await changed("unet-lowvar", (config) => (config.use_linear_projection = false))), "bad-model", "proj_in.weight", "[16, 16, 1, 1]", "[16, 16]");
   });
 
-  it("are missed: no file, only a pickle, no config", async () => {
+  it("are missed or damaged: no file, an empty one, no config", async () => {
     await writeFile(join(dir, "config.json"), JSON.stringify(configOf("unet-lowvar")));
-    await assertRefused(convertComponent(dir), "not-found", weightsName, dir, "none of them");
+    await assertRefused(convertComponent(dir), "not-found", "diffusion_pytorch_model as .safetensors", dir, "none of them");
+    await assertRefused(convertComponent(dir, { weightsFile: "mine.safetensors" }), "not-found", join(dir, "mine.safetensors"));
     await writeFile(join(dir, "diffusion_pytorch_model.bin"), "");
-    await assertRefused(convertComponent(dir), "not-found", "pickle");
+    await assertRefused(convertComponent(dir), "bad-model", "diffusion_pytorch_model.bin");
+    await writeFile(join(dir, "diffusion_pytorch_model.fp16.safetensors"), "");
+    await assertRefused(convertComponent(dir), "bad-model", "diffusion_pytorch_model.fp16.safetensors");
     await assertRefused(convertComponent(join(dir, "unet")), "not-found", "config.json");
   });
 
