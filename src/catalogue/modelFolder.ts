@@ -4,11 +4,12 @@ import { PlumblineError, unexpected } from "../core/errors";
 import type { Semantics, Task } from "../core/semantics";
 import { repositoryOf, type Checkpoint } from "./families/components";
 import type { ModelDescription } from "./families/description";
+import { describeGeoWizard, geoWizardClass } from "./families/geowizard";
 import { describeMarigold, marigoldClasses } from "./families/marigold";
 import { objectAt, readJsonFile, required, stringAt } from "./jsonFile";
 
 export { readEmptyPromptIds } from "./families/components";
-export type { EmptyPrompt, MarigoldDescription, ModelDefaults, ModelDescription, NetworkSource } from "./families/description";
+export type { EmptyPrompt, GeoWizardDescription, MarigoldDescription, ModelDefaults, ModelDescription, NetworkSource } from "./families/description";
 
 const folderRemedy = "Choose a folder in diffusers layout, the one that holds model_index.json.";
 
@@ -21,7 +22,8 @@ export async function describeModel(path: string): Promise<ModelDescription> {
   const checkpoint = await openCheckpoint(path);
   const { className, index } = checkpoint;
   if (marigoldClasses.includes(className)) return describeMarigold(checkpoint);
-  throw new PlumblineError("unsupported", `Expected ${marigoldClasses.join(", ")} for "_class_name" of ${index.path} but received "${className}".`, "Choose a Marigold or E2E fine-tuned checkpoint.");
+  if (className === geoWizardClass) return describeGeoWizard(checkpoint);
+  throw new PlumblineError("unsupported", `Expected ${[...marigoldClasses, geoWizardClass].join(", ")} for "_class_name" of ${index.path} but received "${className}".`, "Choose a checkpoint of Marigold, GeoWizard, or one of their E2E fine-tuned descendants.");
 }
 
 /** What the numbers of a model's maps mean for one task. Throws `bad-argument` when the model was not trained for it. */

@@ -1,6 +1,7 @@
 import { unexpected } from "./errors";
 import { mapFromTensor, type FloatMap, type RgbImage } from "./image";
 import { normalized } from "./normals";
+import { resizeFloats } from "./resize";
 import { tensor, type Tensor } from "./tensor";
 
 /*
@@ -17,6 +18,30 @@ export function encoderInput(image: RgbImage): Tensor {
     for (let c = 0; c < 3; c++) out[c * plane + p] = (data[p * 3 + c] / 255) * 2 - 1;
   }
   return tensor(out, [1, 3, height, width]);
+}
+
+/** What is done to an image before CLIP sees it: brought to this size, aspect ratio not kept, then (0..1 - mean) / std. */
+export interface ClipPreprocessing {
+  readonly width: number;
+  readonly height: number;
+  /** By channel. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/**
+ * CLIP's `pixel_values` [1, 3, S, S] of an encoder input [1, 3, H, W] in -1..1, as GeoWizard makes them: antialiased bicubic in
+ * float, not clipped where it overshoots.
+ */
+export function clipInput({ dims: [, channels, height, width], data }: Tensor, clip: ClipPreprocessing): Tensor {
+  const area = clip.width * clip.height;
+  const out = new Float32Array(channels * area);
+  for (let c = 0; c < channels; c++) {
+    const plane = data.subarray(c * width * height, (c + 1) * width * height).map((value) => (value + 1) / 2);
+    const resized = resizeFloats(plane, { width, height }, 1, clip, "bicubic");
+    out.set(resized.map((value) => (value - clip.mean[c]) / clip.std[c]), c * area);
+  }
+  return tensor(out, [1, channels, clip.height, clip.width]);
 }
 
 /**

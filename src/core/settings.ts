@@ -8,6 +8,10 @@ export type NoiseChoice =
   | { readonly kind: "gaussian" | "pyramid" | "zeros" }
   | { readonly kind: "file"; readonly path: string };
 
+/** What kind of picture GeoWizard is told that it sees. */
+export const domains = ["indoor", "outdoor", "object"] as const;
+export type Domain = (typeof domains)[number];
+
 /** Everything that changes the numbers of one run. */
 export interface RunSettings {
   /** Denoising steps k, 1..1000. */
@@ -20,6 +24,8 @@ export interface RunSettings {
   readonly seed: number;
   /** Longest side in pixels at which the networks run; 0 keeps the image's own size. */
   readonly processingResolution: number;
+  /** GeoWizard only; indoor when absent. */
+  readonly domain?: Domain;
 }
 
 /** Where the networks run. `auto` takes the best provider that is there. */
@@ -31,7 +37,7 @@ export type Device = Exclude<DeviceChoice, "auto">;
 export interface RunRequest {
   /** Chosen by the caller, unique within a request; comes back in every event. */
   readonly runId: string;
-  /** Folder in diffusers layout, absolute. */
+  /** The model's folder or file, absolute. */
   readonly modelDir: string;
   readonly task: Task;
   readonly settings: RunSettings;

@@ -1,19 +1,21 @@
 import { relative, sep } from "node:path";
-import { describeModel, readEmptyPromptIds, semanticsOf, type EmptyPrompt, type MarigoldDescription, type ModelDescription, type NetworkSource } from "../catalogue/modelFolder";
+import { describeModel, readEmptyPromptIds, semanticsOf, type EmptyPrompt, type ModelDescription, type NetworkSource } from "../catalogue/modelFolder";
 import { throwIfCancelled, unexpected } from "../core/errors";
 import type { StepNoise } from "../core/schedulers/noiseLevels";
 import { samplerOf } from "../core/schedulers/sampler";
 import type { Semantics } from "../core/semantics";
-import type { Device, RunRequest } from "../core/settings";
+import type { Device, Domain, RunRequest } from "../core/settings";
 import type { Tensor } from "../core/tensor";
 import type { ConvertOptions } from "../graph/convert";
 import { openSafetensors, readTensor } from "../io/safetensors";
+import { geoWizard } from "../pipeline/families/geowizard";
 import { marigold } from "../pipeline/families/marigold";
 import type { LatentFamily, Network } from "../pipeline/networks";
 import type { Estimator } from "../pipeline/predict";
 import type { FileHashes } from "./fileHash";
 import { sourceFiles } from "./networkSource";
 import type { NetworkStore } from "./networkStore";
+import { withMemory } from "./outputMemory";
 
 /** What a model's files say of a run, before any network is built. */
 export interface DescribedModel {
@@ -23,7 +25,7 @@ export interface DescribedModel {
   readonly plan: readonly StepNoise[];
   /** SHA-256 by path relative to the model folder, with forward slashes. */
   readonly fileHashes: Readonly<Record<string, string>>;
-  /** Names the encoder by what it is made of. */
+  /** Names the encoder by what it is made of, and by how images are made for it. */
   readonly encoderHash: string;
 }
 
@@ -49,7 +51,7 @@ export async function describeRun({ modelDir, task, settings }: RunRequest, hash
   await hashed(description.files);
   for (const { source, options } of networksOf(description)) await hashed(await sourceFiles(source, options));
   const encoder = encoderOf(description);
-  return { description, semantics, plan, fileHashes, encoderHash: await hashed(await sourceFiles(encoder.source, encoder.options)) };
+  return { description, semantics, plan, fileHashes, encoderHash: `${await hashed(await sourceFiles(encoder.source, encoder.options))} ${description.resizeFilter}` };
 }
 
 /** Loads one part of a model onto the device of a run. */
@@ -62,7 +64,7 @@ export interface LoadOptions {
 }
 
 /** Loads the networks of a run onto a device. Throws what the weights or the device are at fault for. */
-export async function loadModel({ task }: RunRequest, { description, plan }: DescribedModel, device: Device, store: NetworkStore, { isEncoded, signal }: LoadOptions): Promise<Estimator> {
+export async function loadModel({ task, settings }: RunRequest, { description, plan }: DescribedModel, device: Device, store: NetworkStore, { isEncoded, signal }: LoadOptions): Promise<Estimator> {
   const load: Load = async ({ source, options }) => {
     throwIfCancelled(signal);
     return (await store.load({ source, options, device })).network;
@@ -73,22 +75,29 @@ export async function loadModel({ task }: RunRequest, { description, plan }: Des
     kind: "latent",
     encoder: isEncoded ? loadedWhenUsed(loadEncoder) : await loadEncoder(),
     decoder: await load({ source: vae.decoder, options: { part: "decoder" } }),
-    family: await loadMarigold(description, plan, load),
+    family: await loadFamily(description, { load, domain: settings.domain, plan }),
     task,
     scheduler,
     scalingFactor: vae.scalingFactor,
     downsamplingFactor: vae.downsamplingFactor,
+    resizeFilter: description.resizeFilter,
   };
 }
 
 /**
- * The prompt is made a constant of the UNet; so is the timestep of an E2E fine-tuned model in one step, which it never leaves
- * (another model is kept open for any number of steps).
+ * Marigold's prompt is made a constant of the UNet; so is the timestep of an E2E fine-tuned model in one step, which it never
+ * leaves (another model is kept open for any number of steps).
  */
-async function loadMarigold({ unet, emptyPrompt, endToEnd }: MarigoldDescription, plan: DescribedModel["plan"], load: Load): Promise<LatentFamily> {
-  const encoderHiddenStates = await emptyPromptEmbedding(emptyPrompt, load);
+async function loadFamily(description: ModelDescription, { load, domain = "indoor", plan }: { load: Load; domain?: Domain; plan: DescribedModel["plan"] }): Promise<LatentFamily> {
+  const { unet, endToEnd } = description;
   const timestep = endToEnd && plan.length === 1 ? plan[0].timestep : undefined;
-  return marigold({ unet: await load({ source: unet, options: { timestep, encoderHiddenStates } }), constantTimestep: timestep });
+  if (description.family === "marigold") {
+    const encoderHiddenStates = await emptyPromptEmbedding(description.emptyPrompt, load);
+    return marigold({ unet: await load({ source: unet, options: { timestep, encoderHiddenStates } }), constantTimestep: timestep });
+  }
+  const joint = await load({ source: unet, options: { timestep, jointTasks: 2 } });
+  const imageEncoder = await load({ source: description.imageEncoder, options: {} });
+  return geoWizard({ unet: withMemory(joint), imageEncoder: withMemory(imageEncoder), clip: description.clip, domain, constantTimestep: timestep });
 }
 
 /** The embedding [1, S, C] of the empty prompt: stored beside the model, or computed by its own text encoder. */
@@ -106,9 +115,15 @@ export async function emptyPromptEmbedding(emptyPrompt: EmptyPrompt, load: Load)
 
 /** Every network that the numbers of a run depend on. */
 function networksOf(description: ModelDescription): readonly Part[] {
-  const { unet, vae, emptyPrompt } = description;
-  const textEncoder: readonly Part[] = emptyPrompt.kind === "encoded" ? [{ source: emptyPrompt.textEncoder, options: {} }] : [];
-  return [...textEncoder, encoderOf(description), { source: vae.decoder, options: { part: "decoder" } }, { source: unet, options: {} }];
+  const { unet, vae } = description;
+  const conditioning = conditioningOf(description);
+  return [...(conditioning ? [{ source: conditioning, options: {} }] : []), encoderOf(description), { source: vae.decoder, options: { part: "decoder" } }, { source: unet, options: {} }];
+}
+
+/** The network that makes what the UNet is conditioned on besides the image's latent. */
+function conditioningOf(description: ModelDescription): NetworkSource | undefined {
+  if (description.family === "geowizard") return description.imageEncoder;
+  return description.emptyPrompt.kind === "encoded" ? description.emptyPrompt.textEncoder : undefined;
 }
 
 function encoderOf({ vae }: ModelDescription): Part {

@@ -1,4 +1,4 @@
-import type { FloatMap, RgbImage } from "../core/image";
+import type { FloatMap } from "../core/image";
 import type { Task } from "../core/semantics";
 import type { Tensor } from "../core/tensor";
 
@@ -35,8 +35,8 @@ export interface LatentFamily {
   readonly constantTimestep?: number;
   /** The first sample [N, 4, h, w] of a member, from its noise and the image's latent, both [1, 4, h, w]. */
   firstSample(noise: Tensor, imageLatent: Tensor): Tensor;
-  /** The denoiser for one image. */
-  denoiserOf(image: RgbImage, imageLatent: Tensor): Promise<Denoiser>;
+  /** The denoiser for one image: `image` gives it as the encoder sees it, [1, 3, H, W] in -1..1. */
+  denoiserOf(image: () => Tensor, imageLatent: Tensor): Promise<Denoiser>;
   /** The latent [1, 4, h, w] of the task in a sample. */
   latentOf(sample: Tensor, task: Task): Tensor;
   /** The map that a decoded latent [1, 3, H, W] stands for: depth in 0..1, or normals of unit length in the model's own frame. */

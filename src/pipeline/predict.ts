@@ -26,6 +26,7 @@ export interface LatentEstimator {
   readonly scheduler: SchedulerConfig;
   readonly scalingFactor: number;
   readonly downsamplingFactor: number;
+  readonly resizeFilter: "bilinear" | "bicubic";
 }
 
 /** A loaded model. */
@@ -67,7 +68,7 @@ export interface Prediction {
  * Throws `bad-argument`, `bad-image`, `cancelled` (between two runs of a network), or what a network throws.
  */
 export async function predict(source: RgbImage, estimator: Estimator, settings: RunSettings, options: PredictOptions): Promise<Prediction> {
-  const { encoder, decoder, family, task, scheduler, scalingFactor, downsamplingFactor } = estimator;
+  const { encoder, decoder, family, task, scheduler, scalingFactor, downsamplingFactor, resizeFilter } = estimator;
   const { observer, signal } = options;
 
   // 0. Everything is checked before anything runs.
@@ -79,11 +80,14 @@ export async function predict(source: RgbImage, estimator: Estimator, settings: 
   // 1. The size that the networks see.                                      H x W
   const size = processingSizeOf(source, settings.processingResolution, downsamplingFactor);
 
-  // 2. The image in -1..1 and its latent, once per encoder and size.        [1, 3, H, W] -> [1, 4, h, w]
-  const imageLatent = await timer.run("encode", async () => options.imageLatents.get(size) ?? encode(encoder, preprocess(source, size), scalingFactor));
+  // 2. The image in -1..1, its latent, once per encoder and size, and what else the denoiser is conditioned on.   [1, 3, H, W] -> [1, 4, h, w]
+  const image = once(() => preprocess(source, size, resizeFilter));
+  const { imageLatent, denoiser } = await timer.run("encode", async () => {
+    const latent = options.imageLatents.get(size) ?? (await encode(encoder, image(), scalingFactor));
+    return { imageLatent: latent, denoiser: await family.denoiserOf(image, latent) };
+  });
   options.imageLatents.set(size, imageLatent);
 
-  const denoiser = await family.denoiserOf(source, imageLatent);
   const spread = spreadOf(task);
   const members: FloatMap[] = [];
   for (let member = 0; member < settings.ensembleSize; member++) {
@@ -120,6 +124,12 @@ export async function predict(source: RgbImage, estimator: Estimator, settings: 
 export function plannedWork(settings: RunSettings, stepMaps: boolean): Readonly<Record<WorkStage, number>> {
   const { steps, ensembleSize } = settings;
   return { encode: 1, denoise: steps * ensembleSize, decode: ensembleSize + (stepMaps ? steps - 1 : 0), combine: 1 };
+}
+
+/** Computes when first asked, and remembers. */
+function once<T>(compute: () => T): () => T {
+  let computed: { readonly value: T } | undefined;
+  return () => (computed ??= { value: compute() }).value;
 }
 
 function memberNoise({ noise, seed, ensembleSize }: RunSettings, dims: readonly number[], member: number, fileNoise: Tensor | undefined): Tensor {

@@ -1,7 +1,7 @@
 import { PlumblineError } from "../core/errors";
 import type { RgbImage } from "../core/image";
 import { encoderInput } from "../core/latent";
-import { maxEdgeSize, resizeRgb, resizeRgbToBytes, type Size } from "../core/resize";
+import { maxEdgeSize, resizeRgb, resizeRgbPillow, resizeRgbToBytes, type Size } from "../core/resize";
 import type { Tensor } from "../core/tensor";
 
 /**
@@ -19,9 +19,10 @@ export function processingSizeOf(image: Size, processingResolution: number, down
 /**
  * Encoder input [1, 3, H, W] in -1..1 at processing size. As the E2E-FT and Marigold code: antialiased bilinear, smaller
  * images are enlarged, no padding, 8-bit sources are rounded to whole grey levels again; 16-bit sources keep their fractions.
+ * `bicubic` is Pillow's, which the GeoWizard code takes.
  */
-export function preprocess(image: RgbImage, size: Size): Tensor {
+export function preprocess(image: RgbImage, size: Size, filter: "bilinear" | "bicubic" = "bilinear"): Tensor {
   if (size.width === image.width && size.height === image.height) return encoderInput(image);
-  const resize = image.data instanceof Uint8Array ? resizeRgbToBytes : resizeRgb;
-  return encoderInput(resize(image, size, "bilinear"));
+  if (!(image.data instanceof Uint8Array)) return encoderInput(resizeRgb(image, size, filter));
+  return encoderInput(filter === "bilinear" ? resizeRgbToBytes(image, size, "bilinear") : resizeRgbPillow(image, size));
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeModel } from "../../src/catalogue/modelFolder";
-import { mapFromTensor, tensorFromMap, type FloatMap, type RgbImage } from "../../src/core/image";
+import { mapFromTensor, type FloatMap } from "../../src/core/image";
 import { decoderInput, encoderInput, minMaxNormalized } from "../../src/core/latent";
 import { normalized } from "../../src/core/normals";
 import { cropMap, padEdge, paddedSize } from "../../src/core/resize";
@@ -12,19 +12,16 @@ import type { Task } from "../../src/core/semantics";
 import type { NoiseChoice, RunSettings, TimestepSpacing } from "../../src/core/settings";
 import { PixelStatistics, type Divisor } from "../../src/core/statistics";
 import type { Tensor } from "../../src/core/tensor";
-import { FileHashes } from "../../src/inference/fileHash";
-import { LatentStore } from "../../src/inference/imageLatents";
-import { describeRun, emptyPromptEmbedding, loadModel } from "../../src/inference/modelLoader";
-import { NetworkStore } from "../../src/inference/networkStore";
-import { openSafetensors, readTensor } from "../../src/io/safetensors";
+import { emptyPromptEmbedding } from "../../src/inference/modelLoader";
 import { decode } from "../../src/pipeline/decode";
 import { denoise, type DenoisingStep } from "../../src/pipeline/denoise";
 import { encode } from "../../src/pipeline/encode";
 import { marigoldMap } from "../../src/pipeline/families/marigold";
-import { predict, type Estimator, type Prediction } from "../../src/pipeline/predict";
+import type { LatentEstimator, Prediction } from "../../src/pipeline/predict";
 import type { ObservedStep } from "../../src/pipeline/work";
+import { assertLatent, assertMap, atStep, distance, referenceDir, useReference } from "./pipelineReference";
 
-const dir = join(__dirname, "..", "reference", "marigold");
+const dir = referenceDir("marigold");
 
 interface RunCase {
   readonly name: string;
@@ -39,66 +36,11 @@ interface RunCase {
 const { runs } = JSON.parse(readFileSync(join(dir, "cases.json"), "utf8")) as { runs: RunCase[] };
 const casesNamed = (pattern: RegExp): RunCase[] => runs.filter(({ name }) => pattern.test(name));
 
-/** rms(difference) / rms(expected), and the largest absolute difference. */
-function distance(actual: Float32Array, expected: Float32Array): { rmsRel: number; maxAbs: number } {
-  assert.equal(actual.length, expected.length);
-  let [squares, norm, maxAbs] = [0, 0, 0];
-  expected.forEach((value, i) => {
-    const difference = Math.abs(actual[i] - value);
-    assert.ok(Number.isFinite(difference));
-    squares += difference ** 2;
-    norm += value ** 2;
-    maxAbs = Math.max(maxAbs, difference);
-  });
-  return { rmsRel: norm === 0 ? squares : Math.sqrt(squares / norm), maxAbs };
-}
-
-function assertLatent(actual: Tensor, expected: Tensor, what: string): void {
-  assert.equal(actual.dims.join(), expected.dims.slice(-4).join(), what);
-  const { rmsRel } = distance(actual.data, expected.data);
-  assert.ok(rmsRel < 5e-5, `${what}: rms_rel ${rmsRel}`);
-}
-
-function assertMap(actual: FloatMap, expected: Tensor, task: Task, what: string): void {
-  const planar = tensorFromMap(actual);
-  assert.equal(planar.dims.join(), expected.dims.slice(-4).join(), what);
-  const { rmsRel, maxAbs } = distance(planar.data, expected.data);
-  if (task === "depth") assert.ok(maxAbs < 1e-4, `${what}: max_abs ${maxAbs}`);
-  else assert.ok(rmsRel < 1e-4, `${what}: rms_rel ${rmsRel}`);
-}
-
-/** Row k of a tensor whose first axis counts steps. */
-function atStep({ dims, data }: Tensor, k: number): Tensor {
-  const length = data.length / dims[0];
-  return { dims: dims.slice(1), data: data.slice(k * length, (k + 1) * length) };
-}
-
 const noNoise = (): never => assert.fail("DDIM asked for noise");
 
 describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", function () {
   this.timeout(30_000);
-  const store = new NetworkStore();
-  const expected = new Map<string, Tensor>();
-  before(async () => {
-    const file = await openSafetensors(join(dir, "io.safetensors"));
-    for (const name of file.tensors.keys()) expected.set(name, await readTensor(file, name));
-  });
-  after(() => store.clear());
-
-  function stored(name: string): Tensor {
-    const tensor = expected.get(name);
-    assert.ok(tensor, `no reference tensor ${name}`);
-    return tensor;
-  }
-  function imageOf(name: string): RgbImage {
-    const { dims, data } = stored(name);
-    return { width: dims[1], height: dims[0], data: Uint8Array.from(data) };
-  }
-  async function load(task: Task, settings: RunSettings): Promise<Estimator> {
-    const request = { runId: "reference", modelDir: dir, task, settings };
-    const { signal } = new AbortController();
-    return loadModel(request, await describeRun(request, new FileHashes(), signal), "cpu", store, { isEncoded: false, signal });
-  }
+  const { store, stored, imageOf, load, run: runReference } = useReference("marigold");
   const settingsOf = (run: Pick<RunCase, "num_inference_steps" | "timestep_spacing">, noise: NoiseChoice): RunSettings => ({
     steps: run.num_inference_steps, spacing: run.timestep_spacing, ensembleSize: 1, noise, seed: 0, processingResolution: 0,
   });
@@ -111,8 +53,9 @@ describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", f
   });
 
   it("makes the empty prompt with the checkpoint's own tokenizer and text encoder", async () => {
-    const { emptyPrompt } = await describeModel(dir);
-    const embedding = await emptyPromptEmbedding(emptyPrompt, async (part) => (await store.load({ ...part, device: "cpu" })).network);
+    const model = await describeModel(dir);
+    assert.equal(model.family, "marigold");
+    const embedding = await emptyPromptEmbedding(model.emptyPrompt, async (part) => (await store.load({ ...part, device: "cpu" })).network);
     const { dims, data } = stored("empty_text_embed");
     assert.deepEqual(embedding.dims, dims);
     const { maxAbs } = distance(embedding.data, data);
@@ -122,17 +65,15 @@ describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", f
   for (const run of casesNamed(/^(depth|normals)-/)) {
     describe(run.name, () => {
       const task = run.modality as Task;
-      let estimator: Estimator;
+      let estimator: LatentEstimator;
       let prediction: Prediction;
-      const steps: ObservedStep[] = [];
+      let steps: readonly ObservedStep[];
       const named = (what: string): Tensor => stored(`${run.name}.${what}`);
       const lastLatents = (): DenoisingStep => steps[steps.length - 1].latents;
 
       before(async () => {
         const settings = settingsOf(run, run.noise === "zeros" ? { kind: "zeros" } : { kind: "file", path: "reference" });
-        estimator = await load(task, settings);
-        const observer = { unitDone: async () => undefined, stepDone: async (step: ObservedStep) => void steps.push(step) };
-        prediction = await predict(imageOf(run.image), estimator, settings, { imageLatents: new LatentStore().of(run.image, ""), fileNoise: named("init_noise"), stepMaps: true, observer });
+        ({ prediction, steps, estimator } = await runReference(task, settings, run.image, named("init_noise")));
       });
 
       it("runs the same timesteps from the same noise", () => {
@@ -194,7 +135,7 @@ describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", f
         const padded = encoderInput({ ...size, data: padEdge(Float32Array.from(image.data), image, 3, size) });
         const imageLatent = await encode(encoder, padded, scalingFactor);
         let last: DenoisingStep | undefined;
-        const denoiser = await family.denoiserOf(image, imageLatent);
+        const denoiser = await family.denoiserOf(() => padded, imageLatent);
         for await (const step of denoise(denoiser, samplerOf(scheduler, settings), stored(`${run.name}.init_noise`), { stepNoise: noNoise })) last = step;
         assert.ok(last);
         // Both tasks share one set of weights and one noise here, and the stored latent is of both.
@@ -212,10 +153,11 @@ describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", f
       const scheduler = parseSchedulerConfig({ _class_name: "LCMScheduler", ...run.scheduler });
       const sampler = samplerOf(scheduler, { steps: run.num_inference_steps, spacing: "leading" });
       assert.deepEqual(sampler.timesteps, run.timesteps);
-      const imageLatent = await encode(encoder, encoderInput(imageOf("image")), scalingFactor);
+      const image = encoderInput(imageOf("image"));
+      const imageLatent = await encode(encoder, image, scalingFactor);
       const stepNoise = (index: number): Float32Array => atStep(stored(`${run.name}.injected_noise`), index).data;
       let last: DenoisingStep | undefined;
-      for await (const step of denoise(await family.denoiserOf(imageOf("image"), imageLatent), sampler, stored(`${run.name}.init_noise`), { stepNoise })) {
+      for await (const step of denoise(await family.denoiserOf(() => image, imageLatent), sampler, stored(`${run.name}.init_noise`), { stepNoise })) {
         assertLatent(step.prevSample, atStep(stored(`${run.name}.prev_sample`), step.index), `prev_sample ${step.index}`);
         assertLatent(step.predOriginalSample, atStep(stored(`${run.name}.denoised`), step.index), `denoised ${step.index}`);
         last = step;

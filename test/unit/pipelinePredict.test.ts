@@ -39,7 +39,7 @@ function fakeEstimator(changes: Partial<Estimator> = {}) {
   const encoder = fake("moments", ({ image: { dims } }) => filled([1, 8, Math.floor(dims[2] / factor), Math.floor(dims[3] / factor)], (i) => i / 10));
   const unet = fake("out_sample", ({ sample: { dims, data } }) => ({ dims: [1, 4, dims[2], dims[3]], data: data.slice(data.length / 2).map((z) => z / 2) }));
   const decoder = fake("image", ({ latent: { dims, data } }) => filled([1, 3, dims[2] * factor, dims[3] * factor], (i) => 0.5 + 0.3 * Math.tanh(data[i % data.length])));
-  const estimator: Estimator = { kind: "latent", encoder, decoder, family: marigold({ unet }), task: "depth", scheduler, scalingFactor: 0.5, downsamplingFactor: factor, ...changes };
+  const estimator: Estimator = { kind: "latent", encoder, decoder, family: marigold({ unet }), task: "depth", scheduler, scalingFactor: 0.5, downsamplingFactor: factor, resizeFilter: "bilinear", ...changes };
   return { encoder, unet, decoder, estimator };
 }
 

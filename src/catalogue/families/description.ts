@@ -1,3 +1,4 @@
+import type { ClipPreprocessing } from "../../core/latent";
 import type { SchedulerConfig } from "../../core/schedulers/config";
 import type { NormalsFrame, Task } from "../../core/semantics";
 import type { TimestepSpacing } from "../../core/settings";
@@ -45,14 +46,29 @@ export interface VaeDescription {
   readonly downsamplingFactor: number;
 }
 
-/** Marigold, its end-to-end fine-tuned descendants, and Stable Diffusion fine-tuned end to end: depth or normals. */
-export interface MarigoldDescription extends CommonDescription {
-  readonly family: "marigold";
+/** A family that denoises, or moves, a latent beside the image's. */
+export interface LatentDescription extends CommonDescription {
   readonly unet: NetworkSource;
   readonly vae: VaeDescription;
+  /** How images are brought to processing size: bilinear as the Marigold code, or Pillow's bicubic. */
+  readonly resizeFilter: "bilinear" | "bicubic";
+}
+
+/** Marigold, its end-to-end fine-tuned descendants, and Stable Diffusion fine-tuned end to end: depth or normals. */
+export interface MarigoldDescription extends LatentDescription {
+  readonly family: "marigold";
   readonly emptyPrompt: EmptyPrompt;
   readonly scheduler: SchedulerConfig;
 }
 
+/** GeoWizard and its end-to-end fine-tuned descendant: depth and normals jointly. */
+export interface GeoWizardDescription extends LatentDescription {
+  readonly family: "geowizard";
+  readonly scheduler: SchedulerConfig;
+  /** CLIP's, whose embedding of the image stands in the place of a prompt. */
+  readonly imageEncoder: NetworkSource;
+  readonly clip: ClipPreprocessing;
+}
+
 /** What a model holds, checked; no weight has been read. */
-export type ModelDescription = MarigoldDescription;
+export type ModelDescription = MarigoldDescription | GeoWizardDescription;

@@ -35,6 +35,7 @@ export async function describeMarigold(checkpoint: Checkpoint): Promise<Marigold
     endToEnd,
     unet: unet.source,
     vae,
+    resizeFilter: "bilinear",
     emptyPrompt,
     scheduler,
     defaults: {
