@@ -60,13 +60,14 @@ async function runCommand(dir: string | undefined, options: SpotCheckOptions): P
   const truth = truthSourceOf(spec.truth);
   requireTask(spec, truth);
   const runs = await prepareRuns(spec.runs, shippedModelsDir);
+  const fingerprint = fingerprintOf(spec, runs.weights);
   const samples = shardOf(await findSamples(spec, truth, out), options.shard);
   const release = await claim(lockOf(out));
   try {
-    await requireSame(out, spec);
+    await requireSame(out, fingerprint);
     await writeFileAtomically(join(out, "plumbline.spotcheck.json"), `${JSON.stringify(spec, undefined, 2)}\n`);
-    await writeSetup(out, setupOf(spec, truth, runs, samples, options));
-    await examineFolder({ spec, truth, runs, samples, out }, options);
+    await writeSetup(out, setupOf({ spec, truth, runs, fingerprint, samples, out }, options));
+    await examineFolder({ spec, truth, runs, fingerprint, samples, out }, options);
   } finally {
     await release();
   }
@@ -76,16 +77,17 @@ interface Work {
   readonly spec: SpotCheckSpec;
   readonly truth: TruthSource | undefined;
   readonly runs: PreparedRuns;
+  readonly fingerprint: string;
   readonly samples: readonly SpotSample[];
   readonly out: string;
 }
 
-async function examineFolder({ spec, truth, runs, samples, out }: Work, options: SpotCheckOptions): Promise<void> {
+async function examineFolder({ spec, truth, runs, fingerprint, samples, out }: Work, options: SpotCheckOptions): Promise<void> {
   await withEngine(async (session) => {
     const control = spotControl(options.jsonProgress === true, session.signal);
     await spotChecked(control, out, {
       samples,
-      fingerprint: fingerprintOf(spec),
+      fingerprint,
       journalPath: journalOf(out),
       examine: examiner({ folder: spec.folder, out, ...(truth && { truth }), predict: enginePredict(session, spec, runs, options.device) }),
       inFlight: truth ? inFlight.withTruth : inFlight.alone,
@@ -120,12 +122,12 @@ async function specOf(dir: string | undefined, config: string | undefined): Prom
   return { ...spec, folder: dir === undefined ? resolve(spec.folder) : resolve(dir) };
 }
 
-function setupOf(spec: SpotCheckSpec, truth: TruthSource | undefined, { settings }: PreparedRuns, samples: readonly SpotSample[], { device, shard: { index, count } }: SpotCheckOptions): Parameters<typeof writeSetup>[1] {
+function setupOf({ spec, truth, runs: { settings }, fingerprint, samples }: Work, { device, shard: { index, count } }: SpotCheckOptions): Parameters<typeof writeSetup>[1] {
   return {
     version: 1,
     title: "Spot check",
     folder: spec.folder,
-    fingerprint: fingerprintOf(spec),
+    fingerprint,
     runs: spec.runs.map(({ name }) => name),
     settings: [
       ["Images", spec.folder],
@@ -155,10 +157,10 @@ function requireTask({ runs }: SpotCheckSpec, truth: TruthSource | undefined): v
 }
 
 /** Before anything is overwritten: results of other settings stay as they are. */
-async function requireSame(out: string, spec: SpotCheckSpec): Promise<void> {
+async function requireSame(out: string, fingerprint: string): Promise<void> {
   const begun = (await readJournal<SpotEntry>(journalOf(out))).entries.find((entry) => entry.type === "begin");
-  if (!begun || begun.fingerprint === fingerprintOf(spec)) return;
-  throw new PlumblineError("bad-argument", `Expected results of these runs and this ground truth in ${out} but received those of others.`, "Choose another folder with --out, or delete this one.");
+  if (!begun || begun.fingerprint === fingerprint) return;
+  throw new PlumblineError("bad-argument", `Expected results of these runs, models and ground truth in ${out} but received those of others.`, "Choose another folder with --out, or delete this one.");
 }
 
 function shard(text: string): SpotCheckOptions["shard"] {

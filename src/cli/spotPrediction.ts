@@ -4,6 +4,7 @@ import { PlumblineError, unexpected } from "../core/errors";
 import type { Task } from "../core/semantics";
 import type { DeviceChoice, RunRequest } from "../core/settings";
 import type { Predict } from "../evaluation/examine";
+import { modelHash } from "../evaluation/modelHash";
 import type { Estimate, EstimatedMap, EstimatedRun } from "../evaluation/judge";
 import type { SpotCheckSpec, SpotRunSpec } from "../evaluation/spec";
 import type { DecodedImage, RunResult } from "../protocol/inference";
@@ -15,6 +16,8 @@ const tasks = ["depth", "normals"] as const;
 export interface PreparedRuns {
   readonly requests: readonly RunRequest[];
   readonly settings: readonly (readonly [label: string, value: string])[];
+  /** Hash of the model of every request. */
+  readonly weights: readonly string[];
   /** What the models' folders do not say and was assumed. */
   readonly assumptions: ReadonlySet<string>;
 }
@@ -24,6 +27,7 @@ export async function prepareRuns(runs: readonly SpotRunSpec[], modelsDir: strin
   const requests: RunRequest[] = [];
   const settings: [string, string][] = [];
   const assumptions = new Set<string>();
+  const hashes = new Map<string, Promise<string>>();
   for (const run of runs) {
     for (const task of tasks) {
       const named = run[task];
@@ -34,9 +38,11 @@ export async function prepareRuns(runs: readonly SpotRunSpec[], modelsDir: strin
       requests.push(request);
       settings.push([`${run.name}, ${task}`, `${model.id}: ${wordsOf(request)}`]);
       for (const assumption of model.assumptions) assumptions.add(assumption);
+      if (!hashes.has(model.dir)) hashes.set(model.dir, modelHash(model.dir));
     }
   }
-  return { requests, settings, assumptions };
+  const weights = await Promise.all(requests.map(({ modelDir }) => hashes.get(modelDir) ?? modelHash(modelDir)));
+  return { requests, settings, weights, assumptions };
 }
 
 /** Estimates images with the engine: at the images' size where there is truth to compare with, else at the networks', which is less to compute on. */

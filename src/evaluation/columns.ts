@@ -57,7 +57,7 @@ const ownColumns: readonly Column[] = [
   column("normalsMissing", "Normals missing", "Part of the pixels without a finite normal.", percent),
   column("depthUncertainty", "Depth uncertainty", "How far the ensemble's members differ, as a part of the depth's extent.", percent),
   column("normalsUncertainty", "Normals uncertainty", "How far the ensemble's members differ in direction.", degrees),
-  column("consistency", "Depth against normals", "Angle between the predicted normals and those of the predicted depth's surface.", degrees),
+  column("consistency", "Depth against normals", "Mean angle between the predicted normals and those of the predicted depth's surface, at up to 6,000 pixels spread over the image and the field of view that suits best.", degrees),
 ];
 
 /** Between two runs. */

@@ -1,9 +1,9 @@
 import { compareMaps, type ComparedMap } from "../core/difference";
 import type { FloatMap } from "../core/image";
 import { convertFrame } from "../core/normals";
-import { fitProjection } from "../core/projectionFit";
 import type { Semantics } from "../core/semantics";
 import { percentiles } from "../core/statistics";
+import { meanNormalsGap } from "./consistency";
 
 /*
  * What can be said of a prediction without ground truth. None of these is an error measure: they rank images by how odd they are,
@@ -90,11 +90,10 @@ export function disagreement(a: ComparedMap, b: ComparedMap): number | undefined
   return a.semantics.task === "depth" ? compareMaps(a, b, { kind: "absolute" }).absRel : compareMaps(a, b, { kind: "angle" }).mean;
 }
 
-/** Mean angle in degrees between predicted normals and those of the predicted depth, at the field of view and shift that suit best. */
+/** Mean angle in degrees between predicted normals and those of the predicted depth, at the field of view and shift that suit best: see consistency.ts. */
 export function consistency(depth: ComparedMap, normals: ComparedMap): number | undefined {
   if (depth.semantics.task !== "depth" || normals.semantics.task !== "normals") return undefined;
   const sameSize = depth.map.width === normals.map.width && depth.map.height === normals.map.height;
   if (!sameSize) return undefined;
-  const fit = fitProjection(depth.map, convertFrame(normals.map, normals.semantics.frame, "RUB"), { depthKind: depth.semantics.depthKind, scale: 1, shift: 0 });
-  return fit && (fit.meanAngle * 180) / Math.PI;
+  return meanNormalsGap(depth.map, depth.semantics.depthKind, convertFrame(normals.map, normals.semantics.frame, "RUB"));
 }

@@ -1,3 +1,4 @@
+import { createReadStream } from "node:fs";
 import { open, readFile, type FileHandle } from "node:fs/promises";
 import { PlumblineError } from "../core/errors";
 
@@ -14,7 +15,51 @@ export interface JournalContent<Entry> {
 
 /** Everything that was appended to a journal; empty when there is none. A line that is still being written is left out. */
 export async function readJournal<Entry>(path: string): Promise<JournalContent<Entry>> {
-  return parse(await readFile(path).catch(missing));
+  const entries: Entry[] = [];
+  let damagedLines = 0;
+  for await (const part of journalParts<Entry>(path)) {
+    entries.push(...part.entries);
+    damagedLines += part.damagedLines;
+  }
+  return { entries, damagedLines };
+}
+
+/** Bytes that are parsed in one go: a millisecond or two, so that whoever reads a long journal can do other things meanwhile. */
+const partBytes = 1 << 18;
+
+/** The same, a part at a time; what else waits for this thread gets its turn between two parts. */
+export async function* journalParts<Entry>(path: string): AsyncGenerator<JournalContent<Entry>> {
+  let rest: Buffer = Buffer.alloc(0);
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: partBytes })) {
+      const bytes = Buffer.concat([rest, chunk as Buffer]);
+      const whole = bytes.lastIndexOf("\n") + 1;
+      rest = bytes.subarray(whole);
+      if (whole > 0) yield parse(bytes.subarray(0, whole));
+      await new Promise(setImmediate);
+    }
+  } catch (error) {
+    missing(error);
+  }
+}
+
+/**
+ * Appends a line to a journal that several processes may append to, none of which holds it. The line break before it ends a line that was being written when another process died.
+ * Resolves when it is on the disk. Throws `write-failed`.
+ */
+export async function appendLine(path: string, entry: object): Promise<void> {
+  try {
+    const file = await open(path, "a");
+    try {
+      // One write: lines of several processes may take turns, but never mix.
+      await file.write(`\n${JSON.stringify(entry)}\n`);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    throw writeFailed(path, cause);
+  }
 }
 
 /** The writer of a journal: one a file. */

@@ -1,7 +1,7 @@
 import { copyFile, link, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { PlumblineError } from "../core/errors";
-import { Journal, readJournal } from "./journal";
+import { appendLine, Journal, readJournal } from "./journal";
 import { journalOf, marksFileOf, readResults, writeSetup, type SpotFolder } from "./resultFolder";
 import type { SpotEntry, SpotMark } from "./spotRun";
 
@@ -17,27 +17,25 @@ export async function mergeResults(outs: readonly string[], target: string): Pro
   if (other) throw new PlumblineError("bad-argument", `Expected shards of one spot check but received ${outs[0]} and ${other.out}, which were made with different settings.`, "Merge results of the same file only.");
   const ids = [...new Set(folders.flatMap((folder) => folder.setup.ids))].sort();
   await writeSetup(target, { ...setup, ids });
-  await append<SpotEntry>(journalOf(target), (entries) => {
+  await append(journalOf(target), (entries) => {
     const begun = entries.some((entry) => entry.type === "begin") ? [] : [{ type: "begin", version: 1, fingerprint: setup.fingerprint } as const];
     const done = new Set(entries.flatMap((entry) => (entry.type === "record" && entry.status === "done" ? [entry.id] : [])));
     const records = folders.flatMap(({ result }) => result.records);
     const finished = new Set(records.flatMap(({ id, status }) => (status === "done" ? [id] : [])));
     return [...begun, ...records.filter(({ id, status }) => !done.has(id) && (status === "done" || !finished.has(id)))];
   });
-  await append<SpotMark>(marksFileOf(target), (entries) => {
-    // What was said of the whole stays.
-    const marked = new Set(entries.map(({ id }) => id));
-    return folders.flatMap(({ result }) => [...result.marks.values()].filter(({ id }) => !marked.has(id)));
-  });
+  // What was said of the whole stays; it may be shown, and marked, meanwhile.
+  const marked = new Set((await readJournal<SpotMark>(marksFileOf(target))).entries.map(({ id }) => id));
+  for (const { result } of folders) for (const mark of result.marks.values()) if (!marked.has(mark.id)) await appendLine(marksFileOf(target), mark);
   for (const { out } of folders) await gatherPictures(out, target);
   return readResults(target);
 }
 
-async function append<Entry>(path: string, more: (entries: readonly Entry[]) => readonly Entry[]): Promise<void> {
-  const { entries } = await readJournal<Entry>(path);
+async function append(path: string, more: (entries: readonly SpotEntry[]) => readonly SpotEntry[]): Promise<void> {
+  const { entries } = await readJournal<SpotEntry>(path);
   const added = more(entries);
   if (added.length === 0) return;
-  const { journal } = await Journal.open<Entry>(path);
+  const { journal } = await Journal.open<SpotEntry>(path);
   try {
     await Promise.all(added.map((entry) => journal.append(entry)));
   } finally {

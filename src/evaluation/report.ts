@@ -19,6 +19,7 @@ export interface ColumnSummary {
 }
 
 export interface SpotSummary {
+  /** Odd are images with an oddity, and those with the content of an earlier one. */
   readonly images: { readonly total: number; readonly done: number; readonly failed: number; readonly odd: number };
   readonly marks: Readonly<Record<"good" | "bad" | "unsure", number>>;
   /** Per image, then averaged: Marigold's protocol for depth, and its own for normals. */
@@ -70,6 +71,7 @@ export function duplicatesOf(records: readonly SpotRecord[]): Map<string, string
 
 export function summaryOf(result: SpotResult): SpotSummary {
   const { records, marks } = result;
+  const doubles = duplicatesOf(records);
   const perImage: Record<string, ColumnSummary> = {};
   for (const { id } of presentColumns(result)) {
     const values = records.flatMap((record) => (id === "millis" ? [record.millis] : (record.values[id] ?? [])));
@@ -81,7 +83,7 @@ export function summaryOf(result: SpotResult): SpotSummary {
       total: records.length,
       done: records.filter(({ status }) => status === "done").length,
       failed: records.filter(({ status }) => status === "failed").length,
-      odd: records.filter(({ oddities }) => oddities.length > 0).length,
+      odd: records.filter(({ id, oddities }) => oddities.length > 0 || doubles.has(id)).length,
     },
     marks: { good: marked("good"), bad: marked("bad"), unsure: marked("unsure") },
     perImage,

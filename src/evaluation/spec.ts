@@ -114,9 +114,9 @@ export function parseSpec(value: unknown, path: string): SpotCheckSpec {
 }
 
 /**
- * Changes with everything that changes a number, SHA-256 in hexadecimal: a journal continues only under the same. The sampling is left out, so
- * that a sample can be enlarged and keeps what is done.
+ * Changes with everything that changes a number, SHA-256 in hexadecimal: a journal continues only under the same. `weights` are the hashes of the models' files
+ * (modelHash.ts); without them it tells settings apart only. The sampling is left out, so that a sample can be enlarged and keeps what is done.
  */
-export function fingerprintOf({ runs, truth: how }: SpotCheckSpec): string {
-  return createHash("sha256").update(JSON.stringify({ runs, truth: how ?? null })).digest("hex");
+export function fingerprintOf({ runs, truth: how }: SpotCheckSpec, weights: readonly string[] = []): string {
+  return createHash("sha256").update(JSON.stringify({ runs, truth: how ?? null, ...(weights.length > 0 && { weights }) })).digest("hex");
 }

@@ -2,6 +2,7 @@ import * as vscode from "vscode";
 import { cacheSize, clearCache } from "../cache/cacheSpace";
 import { presets, type Preset } from "../core/presets";
 import type { Device } from "../core/settings";
+import type { PanelSettings } from "../protocol/panel";
 import { chooseImages } from "./imageFiles";
 import { createWebviewPanel, GeometryPanel, panelType } from "./panel";
 import type { Outcome } from "./panelRuns";
@@ -9,6 +10,9 @@ import { compareRows, estimateRows, initialState, inspectRows, multiSteps, resto
 import type { Services } from "./services";
 import { SessionEditors, sessionEditorType } from "./sessionEditor";
 import { saveSession } from "./sessionSave";
+
+/** A command of the extension's own, in no menu: an image and the settings of its runs. */
+export const openRunsCommand = "plumbline.openRuns";
 
 /** Registers the commands, the panels that VS Code restores after a reload of the window, and the editor of saved sessions. */
 export function registerCommands(services: Omit<Services, "onRunning" | "onDevice">): vscode.Disposable {
@@ -41,6 +45,18 @@ export function registerCommands(services: Omit<Services, "onRunning" | "onDevic
     // The argument of the flaw is the gap between the noise that the model is told and the noise that is there.
     const state = initialState(rows, images, models, settings, kind === "flaw" ? { dock: "noise" } : {});
     return adopt(new GeometryPanel(createWebviewPanel(state, services.extensionUri), panelServices, state), kind).firstRun;
+  }
+
+  /** Shows one image with runs that another part of the extension has chosen. */
+  async function openRuns(image: vscode.Uri, settings: PanelSettings): Promise<Outcome> {
+    const uri = image.toString();
+    const known = [...panels.keys()].find(({ state }) => state.images.join() === uri && JSON.stringify(state.settings) === JSON.stringify(settings));
+    if (known) {
+      known.reveal();
+      return known.firstRun;
+    }
+    const state = { ...initialState(settings.rows, [uri], await services.models(), services.settings()), settings };
+    return adopt(new GeometryPanel(createWebviewPanel(state, services.extensionUri), panelServices, state)).firstRun;
   }
 
   /** From a menu the paper's argument on what was clicked; from the palette the user chooses what to inspect. */
@@ -82,6 +98,12 @@ export function registerCommands(services: Omit<Services, "onRunning" | "onDevic
     command("estimate", async (clicked, selected) => open("estimate", await chooseImages(clicked, selected))),
     command("compare", async (clicked, selected) => open("compare", await chooseImages(clicked, selected))),
     command("inspect", inspect),
+    vscode.commands.registerCommand(openRunsCommand, (image: vscode.Uri, settings: PanelSettings) =>
+      openRuns(image, settings).catch((error: unknown) => {
+        services.log.tell(error);
+        return "failed" satisfies Outcome;
+      }),
+    ),
     command("cancel", () => [...panels.keys()].forEach((panel) => panel.cancel())),
     command("saveSession", saveActive),
     command("clearCache", () => clearRuns(services.cacheDir)),

@@ -1,11 +1,12 @@
 import { mkdir, readFile } from "node:fs/promises";
+import { setImmediate } from "node:timers/promises";
 import { dirname, join, resolve } from "node:path";
 import { PlumblineError } from "../core/errors";
-import { Journal, readJournal } from "../evaluation/journal";
+import { appendLine, journalParts, readJournal } from "../evaluation/journal";
 import { picturePath } from "../evaluation/pictures";
-import { journalOf, marksFileOf } from "../evaluation/resultFolder";
+import { journalOf, marksFileOf, readSetup } from "../evaluation/resultFolder";
 import { fingerprintOf, parseSpec, specVersion, type SpotCheckSpec } from "../evaluation/spec";
-import { marksOf, recordsOf, type SpotEntry, type SpotMark, type SpotRecord } from "../evaluation/spotRun";
+import { marksOf, type SpotEntry, type SpotMark, type SpotRecord } from "../evaluation/spotRun";
 import { writeFileAtomically } from "../io/atomicFile";
 import type { SpotItem, SpotItemMark } from "../protocol/spotCheck";
 
@@ -57,11 +58,38 @@ export async function saveFolderSpec(folder: string, value: unknown): Promise<Sp
   return spec;
 }
 
-/** What a folder of results holds so far, in the order of the paths. */
-export async function readItems(out: string): Promise<{ readonly items: readonly SpotItem[]; readonly marks: readonly SpotItemMark[] }> {
-  const { entries } = await readJournal<SpotEntry>(journalOf(out));
-  const items = [...recordsOf(entries).values()].map(itemOf).sort((a, b) => (a.id < b.id ? -1 : 1));
-  return { items, marks: [...(await readMarks(out, entries)).values()] };
+export interface FolderContent {
+  /** In the order of the paths. */
+  readonly items: readonly SpotItem[];
+  readonly marks: readonly SpotItemMark[];
+  /** Images of the sample that have not been examined. */
+  readonly pending: readonly string[];
+}
+
+/** What a folder of results holds so far. Never keeps this thread for long: a journal of thousands of images is read a part at a time. */
+export async function readItems(out: string): Promise<FolderContent> {
+  const items = new Map<string, SpotItem>();
+  const early: SpotMark[] = [];
+  for await (const { entries } of journalParts<SpotEntry>(journalOf(out))) {
+    for (const entry of entries) {
+      if (entry.type === "record") items.set(entry.id, itemOf(entry));
+      else if (entry.type === "mark") early.push(entry);
+    }
+  }
+  const marks = [...(await readMarks(out, early)).values()];
+  const pending = (await sampleIds(out)).filter((id) => !items.has(id));
+  await setImmediate();
+  return { items: [...items.values()].sort((a, b) => (a.id < b.id ? -1 : 1)), marks, pending };
+}
+
+/** The images that the last run in this folder was to examine; none before the first. */
+export async function sampleIds(out: string): Promise<readonly string[]> {
+  try {
+    return (await readSetup(out)).ids;
+  } catch (error) {
+    if (error instanceof PlumblineError && error.code === "not-found") return [];
+    throw error;
+  }
 }
 
 /** The latest mark of every image. */
@@ -74,13 +102,13 @@ export function itemOf({ id, status, reason, remedy, values, oddities, sha256, m
   return { id, status, reason, remedy, values, oddities, sha256, millis, picture: picturePath(id, "rgb").slice(0, -"rgb.webp".length) };
 }
 
-/** Appends to the marks, one line at a time. */
+/** Appends to the marks, one line at a time; another window may do so too. */
 export class Marks {
   #last: Promise<void> = Promise.resolve();
 
   /** Resolves when the mark is on the disk. Throws `write-failed`. */
-  add(out: string, mark: SpotItemMark): Promise<void> {
-    const added = this.#last.then(() => append(out, { type: "mark", ...mark }));
+  add(out: string, { id, mark, note }: SpotItemMark): Promise<void> {
+    const added = this.#last.then(() => append(out, { type: "mark", id, mark, note }));
     this.#last = added.catch(() => undefined); // whoever added it is told
     return added;
   }
@@ -89,10 +117,5 @@ export class Marks {
 async function append(out: string, mark: SpotMark): Promise<void> {
   const path = marksFileOf(out);
   await mkdir(dirname(path), { recursive: true });
-  const { journal } = await Journal.open<SpotMark>(path);
-  try {
-    await journal.append(mark);
-  } finally {
-    await journal.close();
-  }
+  await appendLine(path, mark);
 }

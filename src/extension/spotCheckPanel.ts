@@ -5,10 +5,12 @@ import { datasetPresets } from "../evaluation/presets";
 import type { SpotCheckSpec } from "../evaluation/spec";
 import type { SpotRecord } from "../evaluation/spotRun";
 import type { FromSpotPage, SpotItem, ToSpotPage } from "../protocol/spotCheck";
+import { openRunsCommand } from "./commands";
 import { messageOf } from "./log";
 import { pageHtml, pageRoots } from "./panelPage";
 import type { Services } from "./services";
-import { defaultSpec, imagesOf, itemOf, Marks, readFolderSpec, readItems, resultsName, resultsOf, saveFolderSpec } from "./spotCheckFolder";
+import { defaultSpec, imagesOf, itemOf, Marks, readFolderSpec, readItems, resultsName, resultsOf, sampleIds, saveFolderSpec } from "./spotCheckFolder";
+import { panelSettingsOf } from "./spotCheckRows";
 import type { SpotCheckRun } from "./spotCheckRun";
 
 export type SpotServices = Pick<Services, "extensionUri" | "log" | "models">;
@@ -95,7 +97,7 @@ export class SpotCheckPanel {
         return this.runs.refresh();
       }
       case "open":
-        return void vscode.commands.executeCommand("plumbline.estimate", vscode.Uri.file(this.#imagePath(message.id)));
+        return this.#openImage(message.id);
       case "report":
         return this.runs.report(this.#out);
       case "showLog":
@@ -107,6 +109,11 @@ export class SpotCheckPanel {
 
   get #out(): string {
     return resultsOf(this.folder, this.#spec);
+  }
+
+  async #openImage(id: string): Promise<void> {
+    const settings = panelSettingsOf(this.#spec, await this.services.models());
+    await vscode.commands.executeCommand(openRunsCommand, vscode.Uri.file(this.#imagePath(id)), settings);
   }
 
   #imagePath(id: string): string {
@@ -154,9 +161,9 @@ export class SpotCheckPanel {
     this.#send({ type: "init", folder: vscode.Uri.file(this.folder).toString(), title: basename(this.folder), spec: this.#spec, isSaved: this.#isSaved, models, presets, results, runNames: this.#spec.runs.map(({ name }) => name) });
     this.#isFilling = true; // new records wait until the journal is sent
     this.#listen();
-    const { items, marks } = await readItems(out).catch((error: unknown) => {
+    const { items, marks, pending } = await readItems(out).catch((error: unknown) => {
       this.#complain(error);
-      return { items: [], marks: [] };
+      return { items: [], marks: [], pending: [] };
     });
     if (filling !== this.#filling) return;
     this.#send({ type: "marks", marks });
@@ -164,17 +171,32 @@ export class SpotCheckPanel {
       this.#send({ type: "items", items: items.slice(i, i + chunk) });
       await new Promise(setImmediate);
     }
+    await this.#sendPending(pending, filling);
     if (filling !== this.#filling) return;
     this.#isFilling = false;
     this.#flush();
   }
 
+  async #sendPending(ids: readonly string[], filling = this.#filling): Promise<void> {
+    for (let i = 0; i < ids.length && filling === this.#filling; i += chunk) {
+      this.#send({ type: "pending", ids: ids.slice(i, i + chunk) });
+      await new Promise(setImmediate);
+    }
+  }
+
   #listen(): void {
     this.#stopListening();
     const run = this.runs.of(this.folder);
+    let isKnown = false;
     this.#send({ type: "run", state: run?.state ?? { phase: "idle" } });
     if (!run) return;
-    const stop = run.listen({ record: (record) => this.#take(record), state: (state) => this.#send({ type: "run", state }) });
+    const stop = run.listen({ record: (record) => this.#take(record), state: (state) => {
+      this.#send({ type: "run", state });
+      if (isKnown || !state.progress) return;
+      // The run says how many images there are when it has written down which.
+      isKnown = true;
+      void sampleIds(this.#out).then((ids) => this.#sendPending(ids)).catch((error: unknown) => this.#complain(error));
+    } });
     this.#stopListening = stop;
     run.ended.catch((error: unknown) => this.#complain(error));
   }

@@ -2,8 +2,10 @@ import type { SpotCheckSpec } from "../evaluation/spec";
 import type { SpotMark, SpotProgress, SpotRecord } from "../evaluation/spotRun";
 import type { ModelChoice } from "./panel";
 
-/** What the page knows of an image that was examined. */
-export type SpotItem = Pick<SpotRecord, "id" | "status" | "reason" | "remedy" | "values" | "oddities" | "sha256" | "millis"> & {
+/** What the page knows of an image of the sample. */
+export type SpotItem = Pick<SpotRecord, "id" | "reason" | "remedy" | "values" | "oddities" | "sha256" | "millis"> & {
+  /** `pending` until it was examined. */
+  readonly status: SpotRecord["status"] | "pending";
   /** Of its small pictures, relative to the results: "<this>depth.webp". */
   readonly picture: string;
 };
@@ -37,6 +39,8 @@ export type ToSpotPage =
       readonly runNames: readonly string[];
     }
   | { readonly type: "items"; readonly items: readonly SpotItem[] }
+  /** Paths of images that are to be examined, or are known already. */
+  | { readonly type: "pending"; readonly ids: readonly string[] }
   | { readonly type: "marks"; readonly marks: readonly SpotItemMark[] }
   | { readonly type: "run"; readonly state: SpotRunState }
   | { readonly type: "notice"; readonly message: string };

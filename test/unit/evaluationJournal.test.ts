@@ -4,7 +4,7 @@ import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { Journal, readJournal } from "../../src/evaluation/journal";
+import { appendLine, Journal, journalParts, readJournal } from "../../src/evaluation/journal";
 
 interface Entry {
   readonly n: number;
@@ -78,6 +78,41 @@ describe("a journal", () => {
       assert.equal(damagedLines, 0);
       entries.forEach(({ n, text }, i) => assert.deepEqual([n, text?.length], [i, i % 5000]));
     }
+  });
+
+  it("takes lines of several processes, and one after a line that was cut off", async () => {
+    const script = `
+      import { appendLine } from ${JSON.stringify(join(import.meta.dirname, "../../src/evaluation/journal.ts"))};
+      for (let n = 0; n < 40; n++) await appendLine(process.argv[2], { n, text: process.argv[3].repeat(n * 40) });`;
+    const file = join(folder, "marker.mts");
+    await writeFile(file, script);
+    await writeFile(path, '{"n":0}\n{"n":1,"te');
+    const codes = ["a", "b", "c"].map((text) => {
+      const marker = spawn(process.execPath, ["--import=tsx", file, path, text], { stdio: "inherit", cwd: join(import.meta.dirname, "../..") });
+      return new Promise((done) => marker.on("close", done));
+    });
+    assert.deepEqual(await Promise.all(codes), [0, 0, 0]);
+    const { entries, damagedLines } = await readJournal<Entry>(path);
+    assert.deepEqual([entries.length, damagedLines], [1 + 3 * 40, 1], "only the line that was cut off is lost");
+    for (const text of ["a", "b", "c"]) assert.deepEqual(entries.filter((entry) => entry.text?.startsWith(text)).map(({ n }) => n), Array.from({ length: 39 }, (_, n) => n + 1));
+    await assert.rejects(appendLine(join(folder, "no/such/folder.jsonl"), {}), /Could not write/);
+  });
+
+  it("is read a part at a time, and every other thing gets its turn meanwhile", async () => {
+    const line = (n: number): string => `${JSON.stringify({ n, text: "ü".repeat(n % 700) })}\n`;
+    await writeFile(path, Array.from({ length: 4000 }, (_, n) => line(n)).join(""));
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
+    const sizes: number[] = [];
+    const entries: Entry[] = [];
+    for await (const part of journalParts<Entry>(path)) {
+      sizes.push(part.entries.length);
+      entries.push(...part.entries);
+    }
+    clearInterval(timer);
+    assert.deepEqual(entries.map(({ n }) => n), Array.from({ length: 4000 }, (_, n) => n), "no line is lost or cut where two parts meet");
+    assert.ok(sizes.length >= 8 && Math.max(...sizes) < 1500, sizes.join());
+    assert.ok(turns >= 3, `${turns} turns`);
   });
 
   it("tells when it cannot be written", async () => {

@@ -11,6 +11,7 @@ const result: SpotResult = {
   records: [
     record("a.jpg", { absRel: 0.1, delta1: 0.9, "two.absRel": 0.3, depthDisagreement: 0.05, width: 640 }, { sha256: "x", angles: { one: anglesText(Float32Array.of(10, 20)) } }),
     record("b, c.jpg", { absRel: 0.3, delta1: 0.5, "two.absRel": 0.1, depthDisagreement: 0.2, width: 640 }, { sha256: "x", oddities: ['tiny (3 x "3")'], angles: { one: anglesText(Float32Array.of(30)) } }),
+    record("c/again.jpg", {}, { sha256: "x" }),
     record("d.jpg", {}, { status: "failed", reason: "Expected an image but received none." }),
   ],
   marks: new Map([["a.jpg", { type: "mark", id: "a.jpg", mark: "bad", note: "glass" }]]),
@@ -22,13 +23,14 @@ describe("the report of a spot check", () => {
     assert.match(header, /^filename,abs_relative_difference,delta1_acc,depthDisagreement,two\.absRel,width,millis_ms,status,reason,oddities,duplicate_of,mark,note,sha256$/);
     assert.equal(rows[0], "a.jpg,0.1,0.9,0.05,0.3,640,10,done,,,,bad,glass,x");
     assert.equal(rows[1], '"b, c.jpg",0.3,0.5,0.2,0.1,640,10,done,,"tiny (3 x ""3"")",a.jpg,,,x');
-    assert.equal(rows[2], "d.jpg,,,,,,10,failed,Expected an image but received none.,,,,,");
-    assert.deepEqual([...duplicatesOf(result.records)], [["b, c.jpg", "a.jpg"]]);
+    assert.equal(rows[2], "c/again.jpg,,,,,,10,done,,,a.jpg,,,x");
+    assert.equal(rows[3], "d.jpg,,,,,,10,failed,Expected an image but received none.,,,,,");
+    assert.deepEqual([...duplicatesOf(result.records)], [["b, c.jpg", "a.jpg"], ["c/again.jpg", "a.jpg"]]);
   });
 
   it("averages over the images that have a number, and pools the pixels of normals", () => {
     const { images, marks, perImage, pooledNormals } = summaryOf(result);
-    assert.deepEqual(images, { total: 3, done: 2, failed: 1, odd: 1 });
+    assert.deepEqual(images, { total: 4, done: 3, failed: 1, odd: 2 }, "an image that is there twice is odd");
     assert.deepEqual(marks, { good: 0, bad: 1, unsure: 0 });
     assert.deepEqual([perImage.absRel.mean, perImage.absRel.median, perImage.absRel.count], [0.2, 0.2, 2]);
     assert.ok(Math.abs(pooledNormals.one.mean - 20) < 1e-6, "over pixels, not over images (22.5)");

@@ -98,7 +98,7 @@ describe("the page of a spot check", function () {
     });
 
     it("moves by the keyboard and opens the selected image", async () => {
-      await stage.choose("Metric", "");
+      await stage.choose("Metric", "path");
       await stage.page.locator(".grid").focus();
       await stage.page.keyboard.press("Home");
       for (const key of ["ArrowRight", "ArrowRight", "ArrowLeft", "Enter"]) await stage.page.keyboard.press(key);
@@ -158,7 +158,7 @@ describe("the page of a spot check", function () {
     it("says what was measured, what it means, and what is wrong", async () => {
       await cell(items[2].id).click();
       const text = (await stage.page.locator(".details").textContent()) ?? "";
-      assert.match(text, /Depth against normals.*11\.2 deg.*Angle between the predicted normals/);
+      assert.match(text, /Depth against normals.*11\.2 deg.*angle between the predicted normals/);
       assert.match(text, /Same content as scene\/00000\.png/);
       await cell("broken.png").click();
       assert.match((await stage.page.locator(".details").textContent()) ?? "", /received zero bytes\. Replace it\./);
@@ -168,7 +168,7 @@ describe("the page of a spot check", function () {
       await stage.choose("Status", "failed");
       assert.deepEqual(await stage.cells(), ["broken.png"]);
       await stage.choose("Status", "odd");
-      assert.deepEqual(await stage.cells(), [items[3].id]);
+      assert.deepEqual(await stage.cells(), [items[2].id, items[3].id], "a double is odd too");
       await stage.choose("Status", "all");
       await stage.choose("Marked", "good");
       assert.deepEqual(await stage.cells(), [items[1].id]);
@@ -180,6 +180,21 @@ describe("the page of a spot check", function () {
       await stage.settle();
     });
 
+    it("keeps a place for images that are still to come", async () => {
+      await stage.send({ type: "pending", ids: [items[0].id, "scene/00001-later.png"] });
+      assert.deepEqual(await stage.cells(), ["broken.png", ...[0, 1].map((i) => items[i].id), "scene/00001-later.png", items[2].id, items[3].id].sort());
+      assert.equal(await cell("scene/00001-later.png").locator(".cell-none").textContent(), "waiting");
+      assert.equal(await cell(items[0].id).getAttribute("data-status"), "done", "what is known stays");
+      assert.equal(await stage.page.locator(".run-status").first().textContent(), "5 of 6 examined, 1 failed");
+      assert.equal(await stage.page.locator(".bar vscode-button[appearance=primary]").innerText(), "Continue");
+      await stage.choose("Status", "pending");
+      assert.deepEqual(await stage.cells(), ["scene/00001-later.png"]);
+      await stage.choose("Status", "all");
+      await stage.send({ type: "items", items: [itemOf(0, { id: "scene/00001-later.png", sha256: "other" })] });
+      assert.equal(await cell("scene/00001-later.png").locator("img").isVisible(), true);
+      assert.equal(await stage.page.locator(".run-status").first().textContent(), "6 examined, 1 failed");
+    });
+
     it("runs what the form says, and is paused, resumed and cancelled", async () => {
       await stage.page.locator("vscode-button", { hasText: "Settings" }).click();
       await stage.choose("Sampling", "random");
@@ -187,7 +202,8 @@ describe("the page of a spot check", function () {
       await stage.fill("Resolution", "96");
       await stage.page.locator("vscode-checkbox").filter({ hasText: "second run" }).click();
       await stage.settle();
-      await stage.page.locator("vscode-button", { hasText: "Continue" }).click();
+      assert.deepEqual(await stage.page.locator('.spec-form vscode-dropdown[aria-label^="e2e"]').evaluateAll((lists) => lists.map((list) => (list as HTMLElement & { value: string }).value)), ["plumbline-e2e-depth", "plumbline-e2e-normals"], "lists show what the file says");
+      await stage.page.locator("vscode-button[appearance=primary]", { hasText: "Run" }).click();
       const [order] = await stage.sentOf("run");
       assert.deepEqual(order.spec.sampling, { kind: "random", count: 25, seed: 0 });
       assert.deepEqual(order.spec.runs.map(({ depth, steps, processingResolution }) => [depth, steps, processingResolution]), [["plumbline-e2e-depth", 1, 96], ["plumbline-depth", 10, 96]]);
@@ -231,6 +247,12 @@ describe("the page of a spot check", function () {
         await stage.screenshot(`spot-${theme}`);
         const colour = (selector: string): Promise<string> => stage.page.locator(selector).first().evaluate((element) => getComputedStyle(element).backgroundColor);
         assert.notEqual(await colour("body"), "rgba(0, 0, 0, 0)");
+        const shape = (pressed: boolean): Promise<string> => stage.page.locator(`.kinds vscode-button[aria-pressed="${pressed}"]`).first().evaluate((element) => {
+          const { backgroundColor, outlineColor, outlineStyle, outlineWidth } = getComputedStyle(element);
+          return [backgroundColor, outlineStyle, outlineWidth, outlineColor].join(" ");
+        });
+        assert.notEqual(await shape(true), await shape(false), "which pictures are shown can be seen");
+        if (theme === "hcBlack") assert.match(await shape(true), /solid 2px (?!rgba\(0, 0, 0, 0\))/);
         assert.deepEqual(stage.errors, []);
       } finally {
         await stage.close();

@@ -80,7 +80,7 @@ export class Details {
     this.#picture.hidden = !hasPicture(item, kind);
     if (!this.#picture.hidden) attributes(this.#picture, { src: `${results}${item.picture}${kind}.webp`, alt: `${pictureNames[kind]} of ${item.id}` });
     const original = this.store.originalOf(item);
-    const reasons = [...(item.status === "failed" ? [[item.reason ?? "Failed.", item.remedy ?? ""].join(" ").trim()] : []), ...item.oddities, ...(original === undefined ? [] : [`Same content as ${original}.`])];
+    const reasons = [...(item.status === "failed" ? [[item.reason ?? "Failed.", item.remedy ?? ""].join(" ").trim()] : []), ...item.oddities, ...(item.status === "pending" ? ["Not examined yet."] : []), ...(original === undefined ? [] : [`Same content as ${original}.`])];
     this.#reasons.replaceChildren(...reasons.map((reason) => el("li", "", icon("warning"), el("span", "", reason))));
     this.#table.replaceChildren(...this.store.columns.flatMap((column) => {
       const value = valueOf(item, column.id);

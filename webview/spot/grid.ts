@@ -14,6 +14,7 @@ export interface GridLook {
   /** Address of the results. */
   readonly results: string;
   readonly markOf: (id: string) => Mark | undefined;
+  readonly isOdd: (item: SpotItem) => boolean;
 }
 
 export interface GridActions {
@@ -21,9 +22,9 @@ export interface GridActions {
   open(id: string): void;
 }
 
-/** A cell with its gap, in pixels; spot.css has the same. */
+/** The least width of a cell with its gap, and its height, in pixels; spot.css has the same. */
 const cellWidth = 168;
-const cellHeight = 188;
+const cellHeight = 182;
 /** Rows that are kept ready above and below. */
 const spareRows = 2;
 
@@ -34,9 +35,11 @@ export class Grid {
   readonly #cells = new Map<number, Cell>();
   readonly #free: Cell[] = [];
   #items: readonly SpotItem[] = [];
-  #look: GridLook = { kind: "rgb", results: "", markOf: () => undefined };
+  #look: GridLook = { kind: "rgb", results: "", markOf: () => undefined, isOdd: () => false };
   #selected?: string;
   #columns = 1;
+  /** Of a cell with its gap: what is left of a row is shared. */
+  #width = cellWidth;
   #isDue = false;
 
   constructor(private readonly actions: GridActions) {
@@ -80,7 +83,10 @@ export class Grid {
 
   #draw(): void {
     const { clientWidth, clientHeight, scrollTop } = this.element;
-    this.#columns = Math.max(1, Math.floor(clientWidth / cellWidth));
+    const inner = clientWidth - 12;
+    this.#columns = Math.max(1, Math.floor(inner / cellWidth));
+    this.#width = Math.max(cellWidth, Math.floor(inner / this.#columns));
+    this.#field.style.setProperty("--cell-width", `${this.#width - 8}px`);
     const rows = Math.ceil(this.#items.length / this.#columns);
     this.#field.style.height = `${rows * cellHeight}px`;
     const first = Math.max(0, Math.floor(scrollTop / cellHeight) - spareRows) * this.#columns;
@@ -103,7 +109,7 @@ export class Grid {
       this.#cells.set(index, cell);
       if (!cell.element.isConnected) this.#field.append(cell.element);
     }
-    cell.place(index, this.#items.length, (index % this.#columns) * cellWidth, Math.floor(index / this.#columns) * cellHeight);
+    cell.place(index, this.#items.length, (index % this.#columns) * this.#width, Math.floor(index / this.#columns) * cellHeight);
     cell.show(this.#items[index], this.#look, this.#items[index].id === this.#selected);
   }
 
@@ -153,9 +159,9 @@ class Cell {
     this.element.style.transform = `translate(${x}px, ${y}px)`;
   }
 
-  show(item: SpotItem, { kind, metric, results, markOf }: GridLook, isSelected: boolean): void {
+  show(item: SpotItem, { kind, metric, results, markOf, isOdd }: GridLook, isSelected: boolean): void {
     const mark = markOf(item.id);
-    const value = metric ? valueText(valueOf(item, metric.id), metric) : "";
+    const value = metric && item.status === "done" ? valueText(valueOf(item, metric.id), metric) : "";
     this.#draw(item, kind, results);
     setText(this.#name, item.id.slice(item.id.lastIndexOf("/") + 1));
     setText(this.#value, value);
@@ -164,10 +170,10 @@ class Cell {
     attributes(this.element, {
       title: item.id,
       "aria-selected": String(isSelected),
-      "aria-label": [item.id, item.status === "failed" ? "failed" : value, mark && mark !== "none" ? `marked ${mark}` : "", ...item.oddities].filter(Boolean).join(", "),
+      "aria-label": [item.id, item.status === "failed" ? "failed" : item.status === "pending" ? "waiting" : value, mark && mark !== "none" ? `marked ${mark}` : "", ...item.oddities].filter(Boolean).join(", "),
       "data-mark": mark,
       "data-status": item.status,
-      "data-odd": item.oddities.length > 0 ? "true" : undefined,
+      "data-odd": isOdd(item) ? "true" : undefined,
     });
   }
 
@@ -175,7 +181,7 @@ class Cell {
     const source = hasPicture(item, kind) ? `${results}${item.picture}${kind}.webp` : `none:${item.status}:${kind}`;
     if (source === this.#source) return;
     this.#source = source;
-    if (source.startsWith("none:")) return this.#blank(item.status === "failed" ? "failed" : `no ${pictureNames[kind]}`);
+    if (source.startsWith("none:")) return this.#blank(item.status === "failed" ? "failed" : item.status === "pending" ? "waiting" : `no ${pictureNames[kind]}`);
     this.#none.hidden = true;
     this.#picture.hidden = false;
     this.#picture.src = source;
@@ -191,7 +197,7 @@ class Cell {
 
 /** Whether the run can have written this picture: it leaves out what it has no map of. */
 export function hasPicture({ status, values }: SpotItem, kind: PictureKind): boolean {
-  if (status === "failed") return false;
+  if (status !== "done") return false;
   const needs: Readonly<Record<PictureKind, readonly string[]>> = { rgb: [], depth: ["depthExtent", "depthMissing"], normals: ["normalsExtent", "normalsMissing"], error: ["validPixels"], std: ["depthUncertainty", "normalsUncertainty"] };
   return needs[kind].length === 0 || needs[kind].some((id) => id in values);
 }

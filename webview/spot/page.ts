@@ -87,6 +87,10 @@ export class SpotPage {
         if (this.#store.size <= message.items.length) return this.#refresh();
         this.#timer ??= window.setTimeout(() => this.#refresh(), streamMillis);
         return;
+      case "pending":
+        this.#store.expect(message.ids);
+        this.#timer ??= window.setTimeout(() => this.#refresh(), streamMillis);
+        return;
       case "marks":
         for (const mark of message.marks) this.#store.mark(mark);
         return this.#refresh();
@@ -115,7 +119,7 @@ export class SpotPage {
   }
 
   #updateRun(): void {
-    this.#runBar.update(this.#run, { size: this.#store.size, failed: this.#store.failed, isSettingsShown: this.#isSettingsShown });
+    this.#runBar.update(this.#run, { ...this.#store.counts, size: this.#store.size, isSettingsShown: this.#isSettingsShown });
   }
 
   #show(kind: PictureKind): void {
@@ -152,7 +156,7 @@ export class SpotPage {
     this.#timer = undefined;
     const items = this.#store.select(this.#filter, this.#order);
     const metric = this.#store.column(this.#order.metric);
-    this.#grid.update(items, { kind: this.#kind, metric, results: this.#results, markOf: (id) => this.#store.markOf(id)?.mark }, this.#selected);
+    this.#grid.update(items, { kind: this.#kind, metric, results: this.#results, markOf: (id) => this.#store.markOf(id)?.mark, isOdd: (item) => this.#store.isOdd(item) }, this.#selected);
     this.#lookBar.update(this.#kind, this.#store.columns, this.#order, this.#filter, items.length, this.#store.size);
     this.#plot.update(this.#metricData());
     this.#details.update(this.#selected, this.#kind, this.#results, this.#version);

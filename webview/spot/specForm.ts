@@ -10,6 +10,8 @@ const samplings: readonly (readonly [Sampling["kind"], string])[] = [
   ["all", "All images"], ["first", "The first"], ["random", "A random sample"], ["stratified", "As many of every folder"], ["every", "Every k-th"], ["glob", "Paths like"], ["list", "Paths in a file"],
 ];
 
+/** Of lists; the toolkit takes an empty value for the one that is chosen. */
+const none = "none";
 const own = "as-in-file";
 
 /** The choices of a spot check; every change makes another spec. */
@@ -98,9 +100,9 @@ export class SpecForm {
     const given = this.#given;
     const truth = this.#spec?.truth;
     const hasOwn = given !== undefined && !("preset" in given);
-    const options: (readonly [string, string])[] = [["", "None"], ...(hasOwn ? [[own, "As in the file"] as const] : []), ...(this.#init?.presets ?? []).map(({ id, title }) => [id, title] as const)];
-    const value = truth === undefined ? "" : "preset" in truth ? truth.preset : own;
-    return dropdown("Ground truth", options, value, (chosen) => this.#change({ truth: chosen === "" ? undefined : chosen === own ? given : { preset: chosen } })).element;
+    const options: (readonly [string, string])[] = [[none, "None"], ...(hasOwn ? [[own, "As in the file"] as const] : []), ...(this.#init?.presets ?? []).map(({ id, title }) => [id, title] as const)];
+    const value = truth === undefined ? none : "preset" in truth ? truth.preset : own;
+    return dropdown("Ground truth", options, value, (chosen) => this.#change({ truth: chosen === none ? undefined : chosen === own ? given : { preset: chosen } })).element;
   }
 
   #runLine(run: SpotRunSpec, index: number): HTMLElement {
@@ -108,7 +110,7 @@ export class SpecForm {
       const known = (this.#init?.models ?? []).filter((choice) => choice.task === task).map(({ id, name }) => [id, name] as const);
       const named = run[task];
       const missing = named !== undefined && !known.some(([id]) => id === named) ? [[named, named] as const] : [];
-      return dropdown(`${run.name}: ${task} model`, [["", `No ${task}`], ...known, ...missing], named ?? "", (id) => this.#changeRun(index, { [task]: id === "" ? undefined : id })).element;
+      return dropdown(`${run.name}: ${task} model`, [[none, `No ${task}`], ...known, ...missing], named ?? none, (id) => this.#changeRun(index, { [task]: id === none ? undefined : id })).element;
     };
     return line(
       index === 0 ? "Run" : "Second run",

@@ -6,7 +6,7 @@ export type Mark = SpotItemMark["mark"];
 /** What is shown of all images; every condition must hold. */
 export interface Filter {
   readonly text: string;
-  readonly status: "all" | "done" | "failed" | "odd";
+  readonly status: "all" | "done" | "failed" | "odd" | "pending";
   readonly mark: "all" | Mark;
   /** Stored numbers by column id, both ends included. */
   readonly ranges: ReadonlyMap<string, readonly [number, number]>;
@@ -35,10 +35,13 @@ export class SpotStore {
   #runNames: readonly string[] = [];
   #columns: readonly Column[] = [];
   #present = new Set<string>();
+  /** The first path with each content. */
+  readonly #firstOf = new Map<string, string>();
 
   clear(runNames: readonly string[]): void {
     this.#items.clear();
     this.#marks.clear();
+    this.#firstOf.clear();
     this.#present = new Set();
     this.#columns = [];
     this.#runNames = runNames;
@@ -49,9 +52,17 @@ export class SpotStore {
     for (const item of items) {
       this.#items.set(item.id, item);
       for (const id of Object.keys(item.values)) this.#present.add(id);
+      if (item.sha256 === undefined) continue;
+      const first = this.#firstOf.get(item.sha256);
+      if (first === undefined || item.id < first) this.#firstOf.set(item.sha256, item.id);
     }
     if (items.length > 0) this.#present.add("millis");
     if (this.#present.size > known) this.#columns = columnsOf(this.#runNames).filter(({ id }) => this.#present.has(id));
+  }
+
+  /** Images that are still to come; what is known of them stays. */
+  expect(ids: readonly string[]): void {
+    for (const id of ids) if (!this.#items.has(id)) this.#items.set(id, { id, status: "pending", values: {}, oddities: [], millis: NaN, picture: "" });
   }
 
   mark(mark: SpotItemMark): void {
@@ -71,10 +82,14 @@ export class SpotStore {
     return this.#items.size;
   }
 
-  get failed(): number {
-    let failed = 0;
-    for (const { status } of this.#items.values()) if (status === "failed") failed++;
-    return failed;
+  /** How many were examined, and how many of these failed. */
+  get counts(): { readonly examined: number; readonly failed: number } {
+    let [examined, failed] = [0, 0];
+    for (const { status } of this.#items.values()) {
+      if (status !== "pending") examined++;
+      if (status === "failed") failed++;
+    }
+    return { examined, failed };
   }
 
   /** Columns that at least one image has. */
@@ -100,10 +115,13 @@ export class SpotStore {
 
   /** The first image, by path, with the same content. */
   originalOf({ id, sha256 }: SpotItem): string | undefined {
-    if (sha256 === undefined) return undefined;
-    let first = id;
-    for (const item of this.#items.values()) if (item.sha256 === sha256 && item.id < first) first = item.id;
+    const first = sha256 === undefined ? id : this.#firstOf.get(sha256);
     return first === id ? undefined : first;
+  }
+
+  /** Something is to be said of the image itself, or it is there twice. */
+  isOdd(item: SpotItem): boolean {
+    return item.oddities.length > 0 || this.originalOf(item) !== undefined;
   }
 
   /** What is to be shown, in order; images without a value come last. */
@@ -122,7 +140,7 @@ export class SpotStore {
   }
 
   #passes(item: SpotItem, { status, mark, ranges }: Filter, text: string, scores: ReadonlyMap<string, number> | undefined): boolean {
-    if (status === "odd" ? item.oddities.length === 0 : status !== "all" && item.status !== status) return false;
+    if (status === "odd" ? !this.isOdd(item) : status !== "all" && item.status !== status) return false;
     const own = this.#marks.get(item.id);
     if (mark !== "all" && (own?.mark ?? "none") !== mark) return false;
     for (const [id, [low, high]] of ranges) {

@@ -15,6 +15,13 @@ export interface ToolbarActions {
   toggleSettings(): void;
 }
 
+/** Images of the sample, and what came of them so far. */
+interface Known {
+  readonly size: number;
+  readonly examined: number;
+  readonly failed: number;
+}
+
 /** Run and how far it is. */
 export class RunBar {
   readonly element = attributes(el("div", "bar"), { role: "toolbar", "aria-label": "Run" });
@@ -33,17 +40,17 @@ export class RunBar {
     this.element.append(...buttons, this.#progress, this.#status);
   }
 
-  update(state: SpotRunState, known: { readonly size: number; readonly failed: number; readonly isSettingsShown: boolean }): void {
+  update(state: SpotRunState, known: Known & { readonly isSettingsShown: boolean }): void {
     this.#state = state;
     const isIdle = state.phase === "idle";
     this.#run.element.hidden = this.#settings.element.hidden = !isIdle;
-    this.#run.set(known.size > 0 ? "Continue" : "Run", "run");
+    this.#run.set(known.examined > 0 && known.examined < known.size ? "Continue" : "Run", "run");
     this.#pause.element.hidden = this.#cancel.element.hidden = isIdle;
     this.#pause.set(state.phase === "paused" ? "Resume" : "Pause", state.phase === "paused" ? "run" : "pause");
     this.#pause.enable(state.phase === "running" || state.phase === "paused");
     this.#cancel.enable(state.phase !== "stopping");
     this.#retry.element.hidden = !isIdle || known.failed === 0;
-    this.#report.element.hidden = !isIdle || known.size === 0;
+    this.#report.element.hidden = !isIdle || known.examined === 0;
     attributes(this.#settings.element, { "aria-expanded": String(known.isSettingsShown) });
     this.#progress.hidden = isIdle;
     if (state.progress) [this.#progress.value, this.#progress.max] = [state.progress.done, Math.max(1, state.progress.total)];
@@ -52,9 +59,9 @@ export class RunBar {
   }
 }
 
-function statusText({ phase, progress }: SpotRunState, { size, failed }: { readonly size: number; readonly failed: number }): string {
+function statusText({ phase, progress }: SpotRunState, { size, examined, failed }: Known): string {
   const failures = (count: number): string => (count > 0 ? `, ${count} failed` : "");
-  if (phase === "idle") return size === 0 ? "Nothing examined yet." : `${size} examined${failures(failed)}`;
+  if (phase === "idle") return examined === 0 ? "Nothing examined yet." : `${examined === size ? examined : `${examined} of ${size}`} examined${failures(failed)}`;
   if (phase === "starting" || !progress) return phase === "stopping" ? "Stopping" : "Looking for images";
   const { done, total, imagesPerSecond, remainingMillis } = progress;
   const count = `${done} of ${total}${failures(progress.failed)}`;
@@ -68,6 +75,9 @@ function timeText(millis: number): string {
   const seconds = millis / 1000;
   return seconds < 100 ? `${Math.round(seconds)} s` : seconds < 6000 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
+
+/** Of the list of metrics; the toolkit takes an empty value for the one that is chosen. */
+const noMetric = "path";
 
 export interface LookActions {
   kind(kind: PictureKind): void;
@@ -95,7 +105,7 @@ export class LookBar {
       this.#kinds.set(kind, attributes(element, { title: `${pictureNames[kind]} (${i + 1})` }));
       kinds.append(element);
     });
-    const status = dropdown("Status", [["all", "Any status"], ["done", "Done"], ["failed", "Failed"], ["odd", "Odd images"]], "all", (value) => actions.filter({ status: value as Filter["status"] }));
+    const status = dropdown("Status", [["all", "Any status"], ["done", "Done"], ["failed", "Failed"], ["odd", "Odd images"], ["pending", "Waiting"]], "all", (value) => actions.filter({ status: value as Filter["status"] }));
     const mark = dropdown("Marked", [["all", "Any mark"], ["good", "Good"], ["bad", "Bad"], ["unsure", "Unsure"], ["none", "No mark"]], "all", (value) => actions.filter({ mark: value as Filter["mark"] }));
     const text = attributes(textField("Text", "", () => undefined).element, { placeholder: "Name, reason or note" });
     text.addEventListener("input", () => actions.filter({ text: (text as HTMLElement & { value: string }).value }));
@@ -110,14 +120,15 @@ export class LookBar {
     for (const [name, element] of this.#kinds) attributes(element, { "aria-pressed": String(name === kind) });
     this.#isReversed = isReversed;
     attributes(this.#reversed.element, { "aria-pressed": String(isReversed) });
-    const options = [["", "Path"] as const, ...columns.map(({ id, title }) => [id, title] as const)];
+    const options = [[noMetric, "Path"] as const, ...columns.map(({ id, title }) => [id, title] as const)];
     const text = JSON.stringify(options);
-    if (text !== this.#options) {
+    // A list that is open stays as it is until it is closed.
+    if (text !== this.#options && !this.#metric?.element.hasAttribute("open")) {
       this.#options = text;
-      this.#metric = dropdown("Metric", options, metric ?? "", (value) => this.actions.order({ metric: value === "" ? undefined : value }));
+      this.#metric = dropdown("Metric", options, metric ?? noMetric, (value) => this.actions.order({ metric: value === noMetric ? undefined : value }));
       this.#metricPlace.replaceChildren(this.#metric.element);
     }
-    this.#metric?.set(metric ?? "");
+    this.#metric?.set(metric ?? noMetric);
     this.#worst.set(filter.worst);
     this.#outliers.set(filter.outliers);
     setText(this.#count, shown === all ? `${all} images` : `${shown} of ${all} images`);
