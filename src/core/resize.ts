@@ -10,9 +10,10 @@ export interface Size {
 /**
  * Sampling rules, all with pixel centres at half-integers (PyTorch's `align_corners=False`):
  * `bilinear` and `bicubic` widen the kernel when shrinking (`interpolate(..., antialias=True)`, Pillow's filters);
- * `bilinear-no-antialias` always blends two neighbours; `nearest` and `nearest-exact` are PyTorch's modes.
+ * `bilinear-no-antialias` always blends two neighbours and `bicubic-no-antialias` four (OpenCV's INTER_LINEAR and INTER_CUBIC);
+ * `nearest` and `nearest-exact` are PyTorch's modes.
  */
-export type ResizeFilter = "bilinear" | "bicubic" | "bilinear-no-antialias" | "nearest" | "nearest-exact";
+export type ResizeFilter = "bilinear" | "bicubic" | "bilinear-no-antialias" | "bicubic-no-antialias" | "nearest" | "nearest-exact";
 
 /** Contributions along one axis: output i = sum over k < counts[i] of weights[i * stride + k] * input[starts[i] + k]. */
 interface Taps {
@@ -37,12 +38,12 @@ export function resizeRgbToBytes(image: RgbImage, size: Size, filter: ResizeFilt
   return { ...size, data: bytesFrom(resizeFloats(image.data, image, 3, size, filter)) };
 }
 
-/** Pillow's `Image.resize` with its bicubic filter: like `bicubic`, but rounded to bytes between the two passes. */
-export function resizeRgbPillow(image: RgbImage, size: Size): RgbImage {
+/** Pillow's `Image.resize`: like the filter of the same name here, but rounded to bytes between the two passes. */
+export function resizeRgbPillow(image: RgbImage, size: Size, filter: "bilinear" | "bicubic" = "bicubic"): RgbImage {
   const halfway = { width: size.width, height: image.height };
   const halfUp = (data: Float32Array) => bytesFrom(data.map((value) => Math.floor(value + 0.5)));
-  const rows = halfUp(resizeFloats(image.data, image, 3, halfway, "bicubic"));
-  return { ...size, data: halfUp(resizeFloats(rows, halfway, 3, size, "bicubic")) };
+  const rows = halfUp(resizeFloats(image.data, image, 3, halfway, filter));
+  return { ...size, data: halfUp(resizeFloats(rows, halfway, 3, size, filter)) };
 }
 
 /**
@@ -118,9 +119,11 @@ function axisTaps(from: number, to: number, filter: ResizeFilter): Taps {
     case "bilinear":
       return antialiasedTaps(from, to, 1, triangle);
     case "bicubic":
-      return antialiasedTaps(from, to, 2, cubic);
+      return antialiasedTaps(from, to, 2, (x) => cubic(x));
     case "bilinear-no-antialias":
       return pairTaps(from, to);
+    case "bicubic-no-antialias":
+      return quadTaps(from, to);
     case "nearest":
       return nearestTaps(from, to, 0);
     case "nearest-exact":
@@ -133,9 +136,8 @@ function triangle(x: number): number {
   return Math.max(0, 1 - Math.abs(x));
 }
 
-/** Keys' cubic convolution kernel with a = -0.5 (Pillow, and PyTorch where it antialiases), support 2. */
-function cubic(x: number): number {
-  const a = -0.5;
+/** Keys' cubic convolution kernel, support 2; a = -0.5 in Pillow, and in PyTorch where it antialiases. */
+function cubic(x: number, a = -0.5): number {
   const d = Math.abs(x);
   if (d < 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
   return d < 2 ? ((d - 5) * d + 8) * d * a - 4 * a : 0;
@@ -175,6 +177,24 @@ function pairTaps(from: number, to: number): Taps {
     taps.starts[i] = start;
     taps.counts[i] = start + 1 < from ? 2 : 1;
     taps.weights.set(start + 1 < from ? [1 - fraction, fraction] : [1, 0], i * 2);
+  }
+  return taps;
+}
+
+/** Four neighbours, whatever the scale; beyond the border its own value counts again. Keys' kernel with a = -0.75. */
+function quadTaps(from: number, to: number): Taps {
+  const taps = { starts: new Int32Array(to), counts: new Int32Array(to), weights: new Float64Array(to * 4), stride: 4 };
+  for (let i = 0; i < to; i++) {
+    const centre = (from / to) * (i + 0.5) - 0.5;
+    const first = Math.floor(centre) - 1;
+    const start = Math.min(Math.max(first, 0), from - 1);
+    const end = Math.min(Math.max(first + 3, 0), from - 1);
+    for (let k = 0; k < 4; k++) {
+      const source = Math.min(Math.max(first + k, 0), from - 1);
+      taps.weights[i * 4 + source - start] += cubic(first + k - centre, -0.75);
+    }
+    taps.starts[i] = start;
+    taps.counts[i] = end - start + 1;
   }
   return taps;
 }

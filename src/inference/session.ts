@@ -2,8 +2,9 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { PlumblineError, unexpected } from "../core/errors";
+import { floatsFromHalves, halfFromFloats } from "../core/half";
 import type { Device } from "../core/settings";
-import type { Tensor } from "../core/tensor";
+import { tensor, type Tensor } from "../core/tensor";
 import type { NetworkGraph } from "../graph/convert";
 import type { BigIntTensor, Network } from "../pipeline/networks";
 
@@ -28,24 +29,27 @@ export function engineVersions(): Readonly<Record<string, string>> {
 }
 
 /**
- * Loads a graph onto a device. The weights are read from where they are.
+ * Loads a graph, or a file in ONNX format, onto a device. The weights are read from where they are.
  * Throws `engine-failed` when the provider cannot be used or refuses the network.
  */
-export async function createNetwork(graph: Pick<NetworkGraph, "model" | "weightsDir">, { device, threads }: NetworkOptions): Promise<Network> {
-  const session = await ort.InferenceSession.create(graph.model, {
+export async function createNetwork(graph: Pick<NetworkGraph, "model" | "weightsDir"> | { readonly path: string }, { device, threads }: NetworkOptions): Promise<Network> {
+  const options: ort.InferenceSession.SessionOptions = {
     executionProviders: [device],
     ...(threads !== undefined && { intraOpNumThreads: threads }),
     // Warnings of ONNX Runtime concern its own optimiser; errors arrive as exceptions.
     logSeverityLevel: 3,
-    extra: { session: { model_external_initializers_file_folder_path: graph.weightsDir } },
-  }).catch((cause: unknown) => Promise.reject(failed("load a network", device, cause)));
+  };
+  const created = "path" in graph
+    ? ort.InferenceSession.create(graph.path, options)
+    : ort.InferenceSession.create(graph.model, { ...options, extra: { session: { model_external_initializers_file_folder_path: graph.weightsDir } } });
+  const session = await created.catch((cause: unknown) => Promise.reject(failed("load a network", device, cause)));
   return {
     run: async (inputs) => {
       const feeds = Object.fromEntries(session.inputMetadata.map((input) => [input.name, feed(input, inputs[input.name])]));
       const unknown = Object.keys(inputs).find((name) => !(name in feeds));
       if (unknown !== undefined) throw unexpected("bad-tensor", "the network's inputs", session.inputNames.join(", "), unknown);
       const outputs = await session.run(feeds).catch((cause: unknown) => Promise.reject(failed("run a network", device, cause)));
-      return Object.fromEntries(Object.entries(outputs).map(([name, { dims, data }]) => [name, { dims, data: data as Float32Array }]));
+      return Object.fromEntries(Object.entries(outputs).map(([name, output]) => [name, tensor(floatsOf(output), output.dims)]));
     },
     release: () => session.release(),
   };
@@ -56,12 +60,37 @@ function feed(input: ort.InferenceSession.ValueMetadata, value: Tensor | BigIntT
   if (value === undefined) throw unexpected("bad-tensor", `input "${input.name}"`, "a tensor", undefined);
   const fits = value.dims.length === input.shape.length && input.shape.every((size, i) => typeof size === "string" || size === value.dims[i]);
   if (!fits) throw unexpected("bad-tensor", `input "${input.name}"`, `shape [${input.shape.join(", ")}]`, value.dims);
-  if (input.type === "int64") {
-    if (value.data instanceof Float32Array) throw unexpected("bad-tensor", `input "${input.name}"`, "whole numbers (int64)", "float32");
-    return new ort.Tensor("int64", value.data, value.dims);
+  return new ort.Tensor(input.type, elementsOf(input, value), value.dims);
+}
+
+/** The values as the network stores them; timesteps and images come in every type. */
+function elementsOf({ name, type }: ort.InferenceSession.TensorValueMetadata, { data }: Tensor | BigIntTensor): Float32Array | Float64Array | Uint16Array | Uint8Array | Int32Array | BigInt64Array {
+  const wantsWhole = type === "int64" || type === "int32";
+  if (wantsWhole && data instanceof Float32Array && !data.every(Number.isInteger)) throw unexpected("bad-tensor", `input "${name}"`, `whole numbers (${type})`, "fractions");
+  const numbers = data instanceof Float32Array ? data : Float32Array.from(data, Number);
+  switch (type) {
+    case "float32":
+      return numbers;
+    case "float16":
+      return halfFromFloats(numbers);
+    case "float64":
+      return Float64Array.from(numbers);
+    case "uint8":
+      return new Uint8Array(Uint8ClampedArray.from(numbers).buffer);
+    case "int32":
+      return Int32Array.from(data, Number);
+    case "int64":
+      return data instanceof BigInt64Array ? data : BigInt64Array.from(data, BigInt);
+    default:
+      throw unexpected("unsupported", `input "${name}"`, "elements of type float32, float16, float64, uint8, int32 or int64", type);
   }
-  // Timesteps are stored as int64 by some tools.
-  return new ort.Tensor("float32", value.data instanceof Float32Array ? value.data : Float32Array.from(value.data, Number), value.dims);
+}
+
+function floatsOf({ data, type }: ort.Tensor): Float32Array {
+  if (data instanceof Float32Array) return data;
+  // Halves come as their bits where the engine's JavaScript has no type for them.
+  if (data instanceof Uint16Array && type === "float16") return floatsFromHalves(data);
+  return Float32Array.from(data as ArrayLike<number | bigint>, Number);
 }
 
 /** The CUDA provider is not part of the package: it is a library that the user adds beside it. */
