@@ -10,7 +10,9 @@ export type ErrorCode =
   | "engine-died"
   | "engine-failed"
   | "protocol-mismatch"
-  | "write-failed";
+  | "write-failed"
+  | "download-failed"
+  | "not-permitted";
 
 /**
  * The one error class of Plumbline. `message` reads "Expected X for NAME but received Y";
