@@ -22,7 +22,7 @@ export interface StudyPage {
 }
 
 /** The command that makes a page again. */
-function commandOf(id: string, { scenes, seed, device }: StudyOptions): string {
+export function commandOf(id: string, { scenes, seed, device }: StudyOptions): string {
   const flags = [scenes !== undefined && `--scenes ${scenes}`, seed !== 2024 && `--seed ${seed}`, device !== "cpu" && `--device ${device}`].filter(Boolean);
   return ["npm run plumbline -- study", id, ...flags, "--out docs"].join(" ");
 }
@@ -53,7 +53,7 @@ ${settings.map((setting) => `- ${setting}`).join("\n")}
 }
 
 /** What is the same each time: no date, no timings, no folders of this machine. */
-function lastingPart({ tool, model: { id, files }, task, semantics, settings, processingSize, timesteps, device, versions }: Provenance): object {
+export function lastingPart({ tool, model: { id, files }, task, semantics, settings, processingSize, timesteps, device, versions }: Provenance): object {
   return { tool, model: { id, files }, task, semantics, settings, processingSize, timesteps, device, versions };
 }
 

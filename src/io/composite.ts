@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import sharp, { type OverlayOptions } from "sharp";
 import { writeFileAtomically } from "./atomicFile";
 
@@ -16,35 +16,39 @@ const ink = "#1f1f1f";
 const paper = "#ffffff";
 
 /**
- * Writes rows of labelled pictures as one PNG with a title; every picture is scaled to fit `cellSize` pixels on both sides.
+ * Writes rows of labelled pictures as one picture with a title, a JPEG or PNG by the name of `path`; every picture is scaled to fit
+ * `cellSize` pixels on both sides.
  * `fontsDir` holds PlumblineLabels.ttf and fonts.conf. Throws `write-failed`.
  */
 export async function writeGrid(path: string, title: string, rows: readonly (readonly GridCell[])[], cellSize: number, fontsDir: string): Promise<void> {
   // Read by fontconfig when the first text is drawn: without it a machine without fonts complains on stderr.
   process.env["FONTCONFIG_FILE"] ??= join(fontsDir, "fonts.conf");
-  const { width: cellWidth, height: cellHeight } = fittedSize(rows, cellSize);
+  const sizes = rows.map((row) => row.map(({ picture }) => fittedSize(picture, cellSize)));
+  const cellWidth = Math.max(...sizes.flat().map((size) => size.width));
   const columns = Math.max(...rows.map((row) => row.length));
   const width = gap + columns * (cellWidth + gap);
-  const rowHeight = labelHeight + cellHeight + gap;
+  const rowHeights = sizes.map((row) => labelHeight + Math.max(...row.map((size) => size.height)) + gap);
   const overlays: OverlayOptions[] = [{ input: await renderText(title, 13, width - 2 * gap, fontsDir), left: gap, top: gap }];
+  let top = titleHeight;
   for (const [y, row] of rows.entries()) {
     for (const [x, { label, picture }] of row.entries()) {
       const left = gap + x * (cellWidth + gap);
-      const top = titleHeight + y * rowHeight;
       if (label) overlays.push({ input: await renderText(label, 10, cellWidth, fontsDir), left, top: top + 4 });
       if (!picture) continue;
       const input = sharp(picture.rgb, { raw: { width: picture.width, height: picture.height, channels: 3 } });
-      overlays.push({ input: await input.resize(cellWidth, cellHeight, { fit: "fill" }).png().toBuffer(), left, top: top + labelHeight });
+      const { width: ownWidth, height: ownHeight } = sizes[y][x];
+      overlays.push({ input: await input.resize(ownWidth, ownHeight, { fit: "fill" }).png().toBuffer(), left, top: top + labelHeight });
     }
+    top += rowHeights[y];
   }
-  const canvas = sharp({ create: { width, height: titleHeight + rows.length * rowHeight, channels: 3, background: paper } });
-  await writeFileAtomically(path, await canvas.composite(overlays).png().toBuffer());
+  const canvas = sharp({ create: { width, height: top, channels: 3, background: paper } }).composite(overlays);
+  await writeFileAtomically(path, await (extname(path) === ".jpg" ? canvas.jpeg({ quality: 82, mozjpeg: true }) : canvas.png()).toBuffer());
 }
 
-function fittedSize(rows: readonly (readonly GridCell[])[], cellSize: number): { width: number; height: number } {
-  const first = rows.flat().find(({ picture }) => picture)?.picture ?? { width: 1, height: 1 };
-  const scale = cellSize / Math.max(first.width, first.height);
-  return { width: Math.max(1, Math.round(first.width * scale)), height: Math.max(1, Math.round(first.height * scale)) };
+function fittedSize(picture: GridCell["picture"], side: number): { width: number; height: number } {
+  if (!picture) return { width: 1, height: 1 };
+  const scale = side / Math.max(picture.width, picture.height);
+  return { width: Math.max(1, Math.round(picture.width * scale)), height: Math.max(1, Math.round(picture.height * scale)) };
 }
 
 /** One line of text on transparent ground, shrunk where it would be wider than `maxWidth`. */

@@ -1,0 +1,59 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { PlumblineError, unexpected } from "../core/errors";
+import { readGroundTruth, type GroundTruth } from "../evaluation/groundTruth";
+
+const layouts = ["right", "partly", "wrong"] as const;
+
+/** What someone who looked at the maps of a photograph says of what is near and far in it. */
+export type Layout = (typeof layouts)[number];
+
+/** A real photograph of the set, and how its maps were judged. */
+export interface Photograph {
+  /** Path of the image; for people its file name is enough. */
+  readonly path: string;
+  /** The kind of scene that it stands for; each kind once. */
+  readonly kind: string;
+  /** Path of the measured depth, a 16-bit PNG in millimetres with 0 where there is none; absent where nobody measured it. */
+  readonly depthPath?: string;
+  readonly layout: Layout;
+  /** Why it was judged so. */
+  readonly remark: string;
+}
+
+/** The photographs that come with a checkout. */
+export interface PhotographSet {
+  readonly photographs: readonly Photograph[];
+  /** The fingerprint (`modelsFingerprint`) of the models whose maps were judged. */
+  readonly judgedModels: string;
+}
+
+interface StoredSet {
+  readonly judgedModels: string;
+  readonly photographs: readonly { readonly file: string; readonly kind: string; readonly depth?: string; readonly layout: string; readonly remark: string }[];
+}
+
+/** Reads photographs.json of the set, whose paths are relative to it. Throws `not-found` outside a checkout, `bad-argument` for an unknown judgement. */
+export async function openPhotographs(dir: string): Promise<PhotographSet> {
+  const text = await readFile(join(dir, "photographs.json"), "utf8").catch((cause: unknown) => {
+    throw new PlumblineError("not-found", `Expected the photographs at ${dir} but there are none.`, "Run the study from a checkout: npm run studies photographs", { cause });
+  });
+  const { judgedModels, photographs } = JSON.parse(text) as StoredSet;
+  return {
+    judgedModels,
+    photographs: photographs.map(({ file, kind, depth, layout, remark }) => ({
+      path: join(dir, file), kind, remark, layout: layoutOf(layout, file), ...(depth !== undefined && { depthPath: join(dir, depth) }),
+    })),
+  };
+}
+
+function layoutOf(text: string, file: string): Layout {
+  const layout = layouts.find((name) => name === text);
+  if (!layout) throw unexpected("bad-argument", `the judgement of ${file}`, layouts.join(", "), text);
+  return layout;
+}
+
+/** Reads measured depth in metres and where it is known. Throws `bad-image`. */
+export async function readMeasuredDepth(path: string): Promise<GroundTruth> {
+  return readGroundTruth(path, [], { encoding: { kind: "depth", unitsPerMetre: 1000, invalid: [0] } });
+}

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import sharp from "sharp";
+import { openPhotographs, readMeasuredDepth } from "../../src/cli/photographs";
+import { countOf, findingOf, modelsFingerprint } from "../../src/cli/studyPhotographs";
+import type { DepthMetrics } from "../../src/core/metrics";
+
+const folder = join(__dirname, "..", "photographs");
+const samples = join(__dirname, "..", "..", "media", "samples");
+const own = ["LICENCES.md", "photographs.json"];
+
+/** The files that the first column of a table of licences names. */
+async function licensedFiles(dir: string): Promise<string[]> {
+  const rows = (await readFile(join(dir, "LICENCES.md"), "utf8")).split("\n").filter((line) => line.startsWith("| `"));
+  for (const row of rows) {
+    const [, , shows, author, licence, source] = row.split("|").map((cell) => cell.trim());
+    assert.ok(shows && author && source, row);
+    assert.match(licence, /CC0|CC BY|Public domain|BSD|GPL/, row);
+  }
+  return rows.flatMap((row) => [...row.split("|")[1].matchAll(/`([^`]+)`/g)].map(([, file]) => file));
+}
+
+describe("test/photographs", () => {
+  it("has an author, a licence and a source for every file, and for nothing else", async () => {
+    const files = (await readdir(folder)).filter((name) => !own.includes(name)).sort();
+    assert.deepEqual((await licensedFiles(folder)).sort(), files);
+  });
+
+  it("holds 20 photographs of 20 kinds, some of them the samples", async () => {
+    const { photographs } = await openPhotographs(folder);
+    assert.equal(photographs.length, 20);
+    assert.equal(new Set(photographs.map(({ kind }) => kind)).size, 20);
+    const shown = photographs.filter(({ path }) => dirname(path) === folder).map(({ path }) => basename(path));
+    const measured = photographs.flatMap(({ depthPath }) => (depthPath === undefined ? [] : [basename(depthPath)]));
+    assert.deepEqual([...shown, ...measured, ...own].sort(), (await readdir(folder)).sort(), "a file that is not shown");
+    const licensed = await licensedFiles(samples);
+    for (const { path } of photographs.filter(({ path }) => dirname(path) !== folder)) assert.ok(dirname(path) === samples && licensed.includes(basename(path)), path);
+    for (const { remark, kind } of photographs) assert.ok(remark.length > 20, kind);
+  });
+
+  it("keeps them small", async () => {
+    for (const name of (await readdir(folder)).filter((file) => file.endsWith(".jpg"))) {
+      const { width, height } = await sharp(join(folder, name)).metadata();
+      assert.ok(Math.max(width, height) <= 640, name);
+      assert.ok((await stat(join(folder, name))).size <= 60_000, name);
+    }
+  });
+
+  it("has depth of two or more at the photograph's size, in metres that a depth camera can see", async () => {
+    const measured = (await openPhotographs(folder)).photographs.filter(({ depthPath }) => depthPath !== undefined);
+    assert.ok(measured.length >= 2);
+    for (const { path, depthPath = "" } of measured) {
+      const { map, mask } = await readMeasuredDepth(depthPath);
+      const { width, height } = await sharp(path).metadata();
+      assert.deepEqual([map.width, map.height], [width, height]);
+      const known = map.data.filter((_, p) => mask[p] === 1).sort();
+      assert.ok(known.length > map.data.length / 2, `${path}: ${known.length} pixels`);
+      assert.ok(known[0] > 0.1 && known[known.length - 1] < 12, `${path}: ${known[0]} to ${known[known.length - 1]} m`);
+      assert.ok(map.data.every((metres, p) => (mask[p] === 1) === metres > 0));
+    }
+  });
+});
+
+describe("cli/photographs", () => {
+  let dir: string;
+  beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), "plumbline-photographs-")); });
+  afterEach(() => rm(dir, { recursive: true, force: true }));
+
+  it("refuses a judgement that it does not know, and a folder without photographs", async () => {
+    await assert.rejects(openPhotographs(dir), { code: "not-found" });
+    await writeFile(join(dir, "photographs.json"), JSON.stringify({ judgedModels: "", photographs: [{ file: "a.jpg", kind: "a", layout: "good", remark: "" }] }));
+    await assert.rejects(openPhotographs(dir), { code: "bad-argument", message: /right, partly, wrong.*a\.jpg.*good/ });
+  });
+});
+
+describe("what the study of photographs says", () => {
+  const errors = (absRel: number, delta1: number): DepthMetrics => ({ absRel, delta1, sqRel: 0, rmse: 0, rmseLog: 0, log10: 0, delta2: 1, delta3: 1, irmse: 0, silog: 0 });
+  const pair = (model: number, ramp: number) => ({ file: "a.jpg", model: errors(model, 0.9), ramp: errors(ramp, 0.5) });
+
+  it("says whether the model beats the ramp, and how often", () => {
+    assert.match(findingOf([pair(0.1, 0.3), pair(0.3, 0.2)]), /model is nearer .*AbsRel 20\.0 % against 25\.0 %, delta1 90\.0 % against 50\.0 %; it is nearer on 1 of 2/);
+    assert.match(findingOf([pair(0.4, 0.3)]), /model is no nearer .*40\.0 % against 30\.0 %.*nearer on 0 of 1/);
+  });
+
+  it("counts the judgements", () => {
+    assert.equal(countOf([{ layout: "right" }, { layout: "wrong" }, { layout: "right" }, { layout: "partly" }]), "Of 4 layouts 2 were called right, 1 partly right and 1 wrong.");
+  });
+
+  it("tells models apart by their files", () => {
+    const runs = (weights: string) => [{ model: { id: "e2e", dir: "/somewhere", files: { "unet.safetensors": weights } } }];
+    assert.equal(modelsFingerprint(runs("aa")), modelsFingerprint(runs("aa")));
+    assert.notEqual(modelsFingerprint(runs("aa")), modelsFingerprint(runs("ab")));
+    assert.match(modelsFingerprint(runs("aa")), /^[0-9a-f]{12}$/);
+  });
+});
