@@ -2,6 +2,7 @@ import type { GraphBuilder } from "./builder";
 import { buildClipText, buildClipVision } from "./clip";
 import type { Config, Inert } from "./config";
 import { buildLatentDiffusionUNet } from "./latentDiffusion";
+import { buildTinyDecoder, buildTinyEncoder } from "./tinyAutoencoder";
 import { buildUNet, type UNetOptions } from "./unet";
 import { buildDecoder, buildEncoder } from "./vae";
 
@@ -57,6 +58,19 @@ export const architectures = {
     inert: {
       act_fn: ["silu", "swish"], down_block_types: "any", up_block_types: "any", in_channels: "any", out_channels: "any", use_quant_conv: "any", use_post_quant_conv: "any",
       force_upcast: "any", latents_mean: none, latents_std: none, sample_size: "any", scaling_factor: "any", shift_factor: [null, 0],
+    },
+  },
+  AutoencoderTiny: {
+    weightsNames: ["diffusion_pytorch_model"],
+    hasParts: true,
+    build: (g, config, { part }) => (part === "encoder" ? buildTinyEncoder(g, config) : buildTinyDecoder(g, config)),
+    uses: (tensor, { part }) => !tensor.startsWith(part === "encoder" ? "decoder." : "encoder."),
+    inert: {
+      act_fn: ["relu"], upsample_fn: ["nearest"], upsampling_scaling_factor: [2], block_out_channels: "any",
+      encoder_block_out_channels: "any", decoder_block_out_channels: "any", num_encoder_blocks: "any", num_decoder_blocks: "any",
+      in_channels: "any", out_channels: "any", force_upcast: "any", scaling_factor: "any", shift_factor: [null, 0],
+      // Of latents that are stored as 8-bit images.
+      latent_magnitude: "any", latent_shift: "any",
     },
   },
   CLIPTextModel: {

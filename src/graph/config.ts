@@ -1,7 +1,7 @@
 import { PlumblineError } from "../core/errors";
 import { describe, isObject } from "../io/jsonFile";
 
-const remedy = "Plumbline builds UNet2DConditionModel (GeoWizard's too), UNetModel of latent diffusion (DepthFM), AutoencoderKL, CLIPTextModel and CLIPVisionModelWithProjection as Stable Diffusion 1 and 2 and the estimators made from them use them.";
+const remedy = "Plumbline builds UNet2DConditionModel (GeoWizard's too), UNetModel of latent diffusion (DepthFM), AutoencoderKL, AutoencoderTiny, CLIPTextModel and CLIPVisionModelWithProjection as Stable Diffusion 1 and 2 and the estimators made from them use them.";
 
 /** A field that Plumbline does not build from: the values with which it changes nothing. */
 export type Inert = readonly unknown[] | "any";

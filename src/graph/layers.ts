@@ -190,11 +190,11 @@ export function upsampleTo(g: GraphBuilder, name: string, x: Value, target: Valu
  * positions (top or bottom, left or right) of a doubled pixel sees only 2 x 2 different pixels of x, so it is a 2x2
  * convolution of x whose weights are sums of those of the 3x3 one. The sums are constants, folded when the graph loads.
  */
-export function upsampleTwiceConv(g: GraphBuilder, name: string, x: Value, outChannels: number): Value {
+export function upsampleTwiceConv(g: GraphBuilder, name: string, x: Value, outChannels: number, { bias = true }: { bias?: boolean } = {}): Value {
   const [n, , h, w] = x.dims;
   const inChannels = channelCount(x.dims[1]);
   const weight = g.weight(`${name}.weight`, [outChannels, inChannels, 3, 3], { as: [outChannels, inChannels, 9] });
-  const bias = g.weight(`${name}.bias`, [outChannels]);
+  const added = bias ? [g.weight(`${name}.bias`, [outChannels])] : [];
   // Rows (or columns) of the 3x3 kernel that fall on the first and on the second of the two pixels seen.
   const taps = [[[0], [1, 2]], [[0, 1], [2]]];
   const positions = [0, 1].flatMap((bottom) => [0, 1].map((right) => {
@@ -202,7 +202,7 @@ export function upsampleTwiceConv(g: GraphBuilder, name: string, x: Value, outCh
     taps[bottom].forEach((rows, i) => taps[right].forEach((columns, j) => rows.forEach((row) => columns.forEach((column) => (sums[(3 * row + column) * 4 + 2 * i + j] = 1)))));
     const summed = g.node("MatMul", name, [weight, g.constant(sums, [9, 4])], [outChannels, inChannels, 4]);
     const kernel = g.node("Reshape", name, [summed, g.integers(outChannels, inChannels, 2, 2)], [outChannels, inChannels, 2, 2]);
-    return g.node("Conv", name, [x, kernel, bias], [n, outChannels, h, w], { kernel_shape: [2, 2], pads: [1 - bottom, 1 - right, bottom, right] });
+    return g.node("Conv", name, [x, kernel, ...added], [n, outChannels, h, w], { kernel_shape: [2, 2], pads: [1 - bottom, 1 - right, bottom, right] });
   }));
   const together = g.node("Concat", name, positions, [n, 4 * outChannels, h, w], { axis: 1 });
   return g.node("DepthToSpace", name, [together], [n, outChannels, `2*${h}`, `2*${w}`], { blocksize: 2, mode: "DCR" });

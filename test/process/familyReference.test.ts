@@ -184,3 +184,15 @@ describe("UNetModel of DepthFM", function () {
     }
   });
 });
+
+describe("AutoencoderTiny", () => {
+  const dir = join(reference, "taesd");
+  for (const name of caseNames("taesd")) {
+    it(name, async () => {
+      const io = await open("taesd", "io.safetensors");
+      const [part, input, output] = name.startsWith("encode") ? (["encoder", "image", "latent"] as const) : (["decoder", "latent", "image"] as const);
+      const actual = await runComponent(dir, { [input]: await readTensor(io, `${name}.${input}`) }, output, { part });
+      assertClose(actual, await readTensor(io, `${name}.${output}`));
+    });
+  }
+});

@@ -116,9 +116,27 @@ describe("config.json that asks for what is not built", () => {
     assert.deepEqual((await convertComponent(folder)).model, (await convertComponent(join(reference, "depthfm"))).model);
   });
 
+  it("AutoencoderTiny", async () => {
+    const part = "decoder";
+    const cases: [Json, ErrorCode, ...string[]][] = [
+      [{ act_fn: "gelu" }, "unsupported", '"act_fn"', '"gelu"'],
+      [{ upsampling_scaling_factor: 4 }, "unsupported", '"upsampling_scaling_factor"', "received 4"],
+      [{ num_decoder_blocks: [3, 3, 1] }, "unsupported", '"num_decoder_blocks"', "4 of them"],
+      [{ latent_norm: 1 }, "unsupported", '"latent_norm"', "no such field"],
+      [{ latent_channels: 16 }, "bad-model", "decoder.layers.0.weight", "[8, 16, 3, 3]", "[8, 4, 3, 3]"],
+      [{ num_decoder_blocks: [3, 2, 2, 2] }, "bad-model", "decoder.layers.16.conv.0.weight", "no such tensor"],
+      [{ decoder_block_out_channels: [8, 8, 8], num_decoder_blocks: [3, 2, 2] }, "bad-model", "decoder.layers.13.weight", "no such tensor"],
+    ];
+    for (const [changes, code, ...words] of cases) await assertRefused(convertComponent(await changed("taesd", (config) => Object.assign(config, changes)), { part }), code, ...words);
+    const surplus: WritableTensor = { dims: [1], data: new Float32Array(1) };
+    await assertRefused(convertComponent(await changed("taesd", () => undefined, (tensors) => (tensors["decoder.layers.99.bias"] = surplus)), { part }), "bad-model", "decoder.layers.99.bias");
+    await convertComponent(dir, { part: "encoder" });
+  });
+
   it("a part where there is none, and none where there are two", async () => {
     await assertRefused2(convertComponent(join(reference, "unet-sd2"), { part: "decoder" }));
     await assertRefused2(convertComponent(join(reference, "vae/f4")));
+    await assertRefused2(convertComponent(join(reference, "taesd")));
     async function assertRefused2(converted: Promise<unknown>): Promise<void> {
       await assert.rejects(converted, (error: unknown) => error instanceof PlumblineError && error.code === "bad-argument" && /part/.test(error.message));
     }
