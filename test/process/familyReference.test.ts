@@ -196,3 +196,29 @@ describe("AutoencoderTiny", () => {
     });
   }
 });
+
+/** The graph for a GPU avoids some operators; here it runs on the CPU, which shows that it is the same network. */
+describe("graphs for WebGPU", function () {
+  this.timeout(30_000);
+  const device = "webgpu";
+
+  it("of GeoWizard", async () => {
+    const io = await open("geowizard", "io.safetensors");
+    const run = "trailing-1-zeros-outdoor";
+    const inputs = { pixel_values: await readTensor(io, "clip_pixel_values") };
+    assertClose(await runOnce(join(reference, "geowizard", "image_encoder"), inputs, "image_embeds", { device }), await readTensor(io, "image_embeds"));
+    const sample = await readTensor(io, `${run}.unet_input_step0`);
+    const conditioning = { encoder_hidden_states: await readTensor(io, "encoder_hidden_states"), class_labels: await readTensor(io, `${run}.class_embedding`) };
+    const expected = await readTensor(io, `${run}.model_output`);
+    const actual = await runOnce(join(reference, "geowizard", "unet"), { sample, ...conditioning, timestep: scalar(999) }, "out_sample", { device, jointTasks: 2 });
+    assertClose(actual, { dims: expected.dims.slice(1), data: expected.data });
+  });
+
+  it("of DepthFM", async () => {
+    const io = await open("depthfm", "io.safetensors");
+    const [start, image, velocities] = await Promise.all(["noised_start_step400", "image_latent", "euler-1-noised.velocities"].map((name) => readTensor(io, name)));
+    const sample = { dims: [1, 8, ...image.dims.slice(2)], data: Float32Array.from([...start.data, ...image.data]) };
+    const inputs = { sample, timestep: scalar(0), encoder_hidden_states: await readTensor(io, "empty_text_embedding") };
+    assertClose(await runOnce(join(reference, "depthfm"), inputs, "out_sample", { device }), { dims: image.dims, data: velocities.data });
+  });
+});
