@@ -38,11 +38,17 @@ export interface FeedForwardInput {
 /** Camera frame in three letters: where x (Right, Left), y (Up, Down) and z (Back to the camera, Forward away from it) point. */
 export type AxesFrame = `${"R" | "L"}${"U" | "D"}${"B" | "F"}`;
 
+/** An output of the network; the layout is absent where its shape is known only from the answer. */
+interface NamedOutput {
+  readonly name: string;
+  readonly layout?: "NCHW" | "NHWC";
+}
+
 /** What one output holds. `clip` comes first, then `transform`. */
-export type FeedForwardOutput =
+export type FeedForwardOutput = NamedOutput & FeedForwardContents;
+type FeedForwardContents =
   | {
       readonly kind: "affine-disparity" | "affine-depth" | "metric-depth";
-      readonly name: string;
       readonly clip?: readonly [number | null, number | null];
       readonly transform: "none" | "reciprocal" | "negate" | "exp";
       /**
@@ -51,7 +57,7 @@ export type FeedForwardOutput =
        */
       readonly focal?: { readonly canonical: number; readonly camera?: { readonly focalPixels: number; readonly imageWidth: number } };
     }
-  | { readonly kind: "normals"; readonly name: string; readonly frame: AxesFrame; /** What -1 and 1 are stored as. */ readonly range: readonly [number, number] };
+  | { readonly kind: "normals"; readonly frame: AxesFrame; /** What -1 and 1 are stored as. */ readonly range: readonly [number, number] };
 
 /** A second input that holds the camera's matrix [N, 3, 3] for an assumed field of view along the longer side. */
 export interface IntrinsicsInput {

@@ -26,7 +26,10 @@ export function resolveManifest(manifest: Manifest, network: OnnxFile, { isInfer
   const spec: FeedForwardSpec = {
     input: { ...scaling, padding, name: input.name, layout } satisfies FeedForwardInput,
     size,
-    outputs: manifest.outputs.map((output) => ({ ...output, name: findOutput(output, network).name }) satisfies FeedForwardOutput),
+    outputs: manifest.outputs.map((output): FeedForwardOutput => {
+      const { name, dims } = findOutput(output, network);
+      return { ...output, name, layout: outputLayout(dims, channelsOf(output)) };
+    }),
     ...(hasIntrinsics(manifest, network) && { intrinsics: manifest.intrinsics }),
   };
   return { spec, assumptions };
@@ -76,7 +79,7 @@ function fitSize(rule: SizeRule, { height, width }: { height: number | string; w
 /** The output that a manifest means: the one that it names, else the only one that can hold its kind. */
 function findOutput(output: ManifestOutput, network: OnnxFile): TensorInfo {
   const { name, kind } = output;
-  const channels = kind === "normals" ? 3 : 1;
+  const channels = channelsOf(output);
   const word = kind === "normals" ? /normal/i : /depth|disp/i;
   const named = network.outputs.find((candidate) => candidate.name === name);
   if (name !== undefined && !named) throw mismatch(network, `an output "${name}"`, list(network.outputs), `Correct "name" of the output of kind ${kind} in the manifest.`);
@@ -87,6 +90,17 @@ function findOutput(output: ManifestOutput, network: OnnxFile): TensorInfo {
   if (!holds(found, channels)) throw mismatch(network, `${shapes(channels)} for the ${kind} in "${found.name}"`, describeTensor(found), "Correct the kind in the manifest: depth has one channel, normals have three.");
   requireType(found, ["float32", "float16", "float64", "uint8"], network);
   return found;
+}
+
+function channelsOf({ kind }: ManifestOutput): 1 | 3 {
+  return kind === "normals" ? 3 : 1;
+}
+
+/** Where the channels are declared to be, if that is in one place only. */
+function outputLayout(dims: TensorInfo["dims"], channels: number): "NCHW" | "NHWC" | undefined {
+  const isPlanar = dims.at(-3) === channels;
+  const isInterleaved = dims.at(-1) === channels;
+  return dims.length < 3 || isPlanar === isInterleaved ? undefined : isPlanar ? "NCHW" : "NHWC";
 }
 
 function shapes(channels: number): string {

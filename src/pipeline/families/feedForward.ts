@@ -28,7 +28,7 @@ export async function estimateFeedForward(source: RgbImage, { network, task, spe
   });
   const answer = outputs[output.name];
   if (!answer) throw unexpected("bad-tensor", "the network's outputs", `"${output.name}" among them`, Object.keys(outputs).join(", "));
-  const whole = mapFromAnswer(answer, output, spec.input.layout);
+  const whole = mapFromAnswer(answer, output, output.layout ?? spec.input.layout);
   const map = withoutPadding(whole, geometry);
   const focalInInput = output.kind === "metric-depth" && output.focal?.camera ? (output.focal.camera.focalPixels * geometry.resized.width) / source.width : undefined;
   return output.kind === "normals" ? unitNormals(map, output) : depthOf(map, output, focalInInput);
@@ -91,7 +91,7 @@ function intrinsicsTensor(fieldOfViewDegrees: number, { resized, left, top }: In
   return tensor(Float32Array.of(focal, 0, centre[0], 0, focal, centre[1], 0, 0, 1), [1, 3, 3]);
 }
 
-/** H x W x C from whatever layout a network answers in; where both would fit, in that of its input. */
+/** H x W x C from whatever shape a network answers in; `layout` decides where both would fit. */
 function mapFromAnswer({ dims, data }: Tensor, { name, kind }: FeedForwardOutput, layout: "NCHW" | "NHWC"): FloatMap {
   const channels = kind === "normals" ? 3 : 1;
   const rows = dims.length === 4 && dims[0] === 1 ? dims.slice(1) : dims.length === 3 ? dims : dims.length === 2 ? [1, ...dims] : undefined;
