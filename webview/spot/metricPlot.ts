@@ -123,7 +123,10 @@ export class MetricPlot {
       this.#start = undefined;
       const { shownFactor } = this.#data.column;
       const isClick = to - from < (this.#domain[1] - this.#domain[0]) / 200;
-      this.onRange(isClick ? undefined : [from / shownFactor, to / shownFactor]);
+      // Whoever drags into the last bar means the image at its very end too.
+      const [low, high] = this.#domain;
+      const bin = (high - low) / bins;
+      this.onRange(isClick ? undefined : [from < low + bin ? -Infinity : from / shownFactor, to > high - bin ? Infinity : to / shownFactor]);
     });
   }
 
