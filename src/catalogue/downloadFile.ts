@@ -50,7 +50,7 @@ export async function downloadFile(download: FileDownload): Promise<void> {
     await writing(parts, () => rm(parts, { force: true }));
     onBytes(0);
     if (chance === secondChances) {
-      throw failed(`Expected ${file.hash.kind === "sha256" ? "SHA-256" : "git hash"} ${file.hash.hex} for ${file.path} of ${repository} but received other bytes, ${chance + 1} times.`, `Nothing was installed. Something between here and ${hub.settings.endpoint} may change what it passes on: try another connection.`);
+      throw failed(`Expected ${{ sha256: "SHA-256", sha512: "SHA-512", "git-sha1": "git hash" }[file.hash.kind]} ${file.hash.hex} for ${file.path} of ${repository} but received other bytes, ${chance + 1} times.`, `Nothing was installed. Something between here and ${hub.settings.endpoint} may change what it passes on: try another connection.`);
     }
     onRetry?.(`${file.path} came with wrong bytes and is read again.`, 0);
   }

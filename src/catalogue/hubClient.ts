@@ -4,7 +4,7 @@ import { connectionFailure, failed, failureOf, offline, PassingFailure, stall, t
 import type { HubResponse, HubSettings } from "./hubSettings";
 
 /** What a file's bytes must hash to: large files are known by their SHA-256, small ones by the SHA-1 of their git object. */
-export type FileHash = { readonly kind: "sha256" | "git-sha1"; readonly hex: string };
+export type FileHash = { readonly kind: "sha256" | "sha512" | "git-sha1"; readonly hex: string };
 
 /** A file of a repository at one commit. */
 export interface HubFile {

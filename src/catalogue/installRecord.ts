@@ -9,7 +9,7 @@ const record = z.object({
   files: z.array(z.object({
     path: z.string(),
     bytes: z.number().int().nonnegative(),
-    hash: z.object({ kind: z.enum(["sha256", "git-sha1"]), hex: z.string() }),
+    hash: z.object({ kind: z.enum(["sha256", "sha512", "git-sha1"]), hex: z.string() }),
   })).readonly(),
 });
 

@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { setPriority } from "node:os";
+import { libraryEnvironment } from "../catalogue/cudaFolder";
 import { PlumblineError } from "../core/errors";
 import type { ComponentParams, CurvesParams, EngineInfo, InferenceApi, PredictEvent, PredictParams, PredictReturn, SeriesParams, SpreadParams } from "../protocol/inference";
 import { protocolVersion } from "../protocol/inference";
@@ -131,7 +132,7 @@ function forkChild({ childPath, niceness, onLog }: EngineOptions): ChildProcess 
   const child = fork(childPath, [], {
     serialization: "advanced",
     execArgv: [],
-    env: { ...process.env, ELECTRON_RUN_AS_NODE: "1" },
+    env: { ...libraryEnvironment(), ELECTRON_RUN_AS_NODE: "1" },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
   child.stderr?.setEncoding("utf8").on("data", (text: string) => onLog?.(text));

@@ -93,10 +93,14 @@ function floatsOf({ data, type }: ort.Tensor): Float32Array {
   return Float32Array.from(data as ArrayLike<number | bigint>, Number);
 }
 
-/** The CUDA provider is not part of the package: it is a library that the user adds beside it. */
+/**
+ * The CUDA provider is not part of the package: it lies beside ONNX Runtime's own library, which the dynamic loader takes
+ * from the first folder of LD_LIBRARY_PATH that has it, else from the package.
+ */
 function hasCudaProvider(): boolean {
-  const folder = join(dirname(require.resolve("onnxruntime-node/package.json")), "bin", "napi-v6", process.platform, process.arch);
-  return ["libonnxruntime_providers_cuda.so", "onnxruntime_providers_cuda.dll"].some((name) => existsSync(join(folder, name)));
+  const ofPackage = join(dirname(require.resolve("onnxruntime-node/package.json")), "bin", "napi-v6", process.platform, process.arch);
+  const preferred = (process.env["LD_LIBRARY_PATH"] ?? "").split(":").find((folder) => folder !== "" && existsSync(join(folder, "libonnxruntime.so.1")));
+  return ["libonnxruntime_providers_cuda.so", "onnxruntime_providers_cuda.dll"].some((name) => existsSync(join(preferred ?? ofPackage, name)));
 }
 
 function failed(action: string, device: Device, cause: unknown): PlumblineError {
