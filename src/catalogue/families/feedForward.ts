@@ -100,7 +100,7 @@ async function locate(path: string): Promise<Place> {
   throw new PlumblineError(
     "unsupported",
     `Expected ${manifestName}, or config.json and preprocessor_config.json, in ${dir} to say how ${basename(networkPath)} is run (inputs: ${inputs.map(describeTensor).join("; ")}; outputs: ${outputs.map(describeTensor).join("; ")}) but received neither.`,
-    `Write ${manifestName} beside it; docs/MODELS.md describes it.`,
+    `Write ${manifestName} beside it; docs/manifest.md describes it.`,
   );
 }
 

@@ -110,7 +110,7 @@ export function parseManifest(values: Readonly<Record<string, unknown>>, path: s
   const result = manifest.safeParse(values);
   if (result.success) return result.data;
   const problems = result.error.issues.map(({ path: at, message }) => `${at.length > 0 ? at.map(String).join(".") : "the file"}: ${message}`).join("; ");
-  throw new PlumblineError("bad-model", `Expected a model manifest for ${path} but received one with ${result.error.issues.length} wrong fields (${problems}).`, "Correct the fields; docs/MODELS.md describes them.");
+  throw new PlumblineError("bad-model", `Expected a model manifest for ${path} but received one with ${result.error.issues.length} wrong fields (${problems}).`, "Correct the fields; docs/manifest.md describes them.");
 }
 
 /** A manifest that comes from Plumbline itself. */

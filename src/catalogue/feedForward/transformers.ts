@@ -50,14 +50,14 @@ function outputsOf(config: JsonFile, name: string): { outputs: ManifestOutputs; 
   throw new PlumblineError(
     "unsupported",
     `Expected depth_anything, dpt or metric3d with a known meaning for "model_type" of ${config.path} but received "${type}" of ${name}.`,
-    "Write plumbline.model.json beside it, which says what its output is; docs/MODELS.md describes it.",
+    "Write plumbline.model.json beside it, which says what its output is; docs/manifest.md describes it.",
   );
 }
 
 /** The size rule of DPTImageProcessor; a side alone means a square. */
 function sizeOf(processor: JsonFile): { size: ManifestFields["size"]; filter: "bilinear" | "bicubic" } {
   const kind = stringAt(processor, "image_processor_type") ?? stringAt(processor, "feature_extractor_type");
-  if (kind !== undefined && !/^DPT(ImageProcessor(Fast)?|FeatureExtractor)$/.test(kind)) throw unexpected("unsupported", `"image_processor_type" of ${processor.path}`, "DPTImageProcessor", kind, "Write plumbline.model.json beside it; docs/MODELS.md describes it.");
+  if (kind !== undefined && !/^DPT(ImageProcessor(Fast)?|FeatureExtractor)$/.test(kind)) throw unexpected("unsupported", `"image_processor_type" of ${processor.path}`, "DPTImageProcessor", kind, "Write plumbline.model.json beside it; docs/manifest.md describes it.");
   const resample = numberAt(processor, "resample") ?? 3;
   if (resample !== 2 && resample !== 3) throw unexpected("unsupported", `"resample" of ${processor.path}`, "2 (bilinear) or 3 (bicubic)", resample);
   const filter = resample === 2 ? "bilinear" : "bicubic";
