@@ -8,11 +8,11 @@ export function el<K extends keyof HTMLElementTagNameMap>(tag: K, className = ""
   return element;
 }
 
-/** Sets attributes; `undefined` removes. Returns the element. */
+/** Sets attributes where they differ; `undefined` removes. Returns the element. */
 export function attributes<T extends Element>(element: T, values: Readonly<Record<string, string | undefined>>): T {
   for (const [name, value] of Object.entries(values)) {
     if (value === undefined) element.removeAttribute(name);
-    else element.setAttribute(name, value);
+    else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
   }
   return element;
 }

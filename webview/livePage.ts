@@ -38,7 +38,7 @@ export function livePage({ session, look, asks, maps, notice, ...now }: PageSour
     storedOf: (ref) => storedOf(ref, page, maps),
     refOf: (ref) => refOf(ref, page),
     labelOf: (ref) => labelOf(ref, page),
-    ask: (name, params) => asks.ask(name, params),
+    ask: (name, params, signal) => asks.ask(name, params, signal),
     changeView: now.changeView,
     showStep: now.showStep,
     changeSettings: now.changeSettings,

@@ -9,10 +9,12 @@ export interface MapLimits {
   readonly decodedBytes: number;
   /** Questions under way at the same time. */
   readonly asked: number;
+  /** Of these at most for maps that nobody wants yet. */
+  readonly expected: number;
 }
 
 /** 256 MB together: a step of 768 x 576 pixels is 0.9 MB of depth and 2.7 MB of normals, and twice that when decoded. */
-const usualLimits: MapLimits = { storedBytes: 160e6, decodedBytes: 96e6, asked: 4 };
+const usualLimits: MapLimits = { storedBytes: 160e6, decodedBytes: 96e6, asked: 4, expected: 2 };
 
 /** Maps wanted while others are under way; a quick scrub leaves only its last ones waiting. */
 const longestQueue = 16;
@@ -32,9 +34,11 @@ export class MapStore {
   readonly #stored = new Recent<HalfMap | FloatMap>();
   readonly #decoded = new Recent<FloatMap>();
   readonly #inUse = new Map<string, WeakRef<FloatMap>>();
-  readonly #underWay = new Set<string>();
+  /** Whether each is wanted, or only expected to be. */
+  readonly #underWay = new Map<string, boolean>();
   readonly #failed = new Set<string>();
   #queue: readonly MapRef[] = [];
+  #expected: readonly MapRef[] = [];
 
   constructor(private readonly source: MapSource, private readonly limits: MapLimits = usualLimits) {}
 
@@ -75,8 +79,18 @@ export class MapStore {
   /** Asks for a map unless it is here, the last one asked for first; `arrived` tells. One that was refused is not asked for again. */
   request(ref: MapRef): void {
     const key = keyOf(ref);
-    if (this.#stored.get(key) || this.#underWay.has(key) || this.#failed.has(key)) return;
+    if (this.#stored.get(key) || this.#failed.has(key)) return;
+    if (this.#underWay.has(key)) {
+      this.#underWay.set(key, true);
+      return;
+    }
     this.#queue = [...this.#queue.filter((other) => keyOf(other) !== key), ref].slice(-longestQueue);
+    this.#askNext();
+  }
+
+  /** Maps that may be requested soon, the likeliest first, in place of those expected before: asked for while nothing else is. */
+  expect(refs: readonly MapRef[]): void {
+    this.#expected = refs;
     this.#askNext();
   }
 
@@ -86,21 +100,38 @@ export class MapStore {
   }
 
   #askNext(): void {
-    const ref = this.#queue.at(-1);
-    if (!ref || this.#underWay.size >= this.limits.asked) return;
+    if (this.#underWay.size >= this.limits.asked) return;
+    const wanted = this.#queue.at(-1);
+    if (wanted) {
+      this.#queue = this.#queue.slice(0, -1);
+      this.#ask(wanted, true);
+    } else if (this.#underWay.size < this.limits.expected && ![...this.#underWay.values()].includes(true)) {
+      const [next, ...rest] = this.#expected.filter((ref) => !this.#isKnown(keyOf(ref)));
+      this.#expected = rest;
+      if (next) this.#ask(next, false);
+    }
+  }
+
+  #isKnown(key: string): boolean {
+    return this.#stored.get(key) !== undefined || this.#underWay.has(key) || this.#failed.has(key);
+  }
+
+  #ask(ref: MapRef, wanted: boolean): void {
     const key = keyOf(ref);
-    this.#queue = this.#queue.slice(0, -1);
-    this.#underWay.add(key);
+    this.#underWay.set(key, wanted);
     void this.source
       .ask(ref)
       .then(({ map }) => this.put(ref, map))
       .catch((error: unknown) => {
+        // One that nobody has wanted is asked for again when somebody does.
+        if (!this.#underWay.get(key)) return;
         this.#failed.add(key);
         this.source.failed(error);
       })
       .finally(() => {
+        const isWanted = this.#underWay.get(key);
         this.#underWay.delete(key);
-        this.source.arrived();
+        if (isWanted) this.source.arrived();
         this.#askNext();
       });
     this.#askNext();

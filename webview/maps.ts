@@ -39,6 +39,12 @@ export function storedOf(ref: ShownRef, page: Page, store: MapStore): HalfMap | 
   return stored;
 }
 
+/** How the store names a map that the host can be asked for; undefined for any other. */
+export function askableRef(ref: ShownRef, page: Page): MapRef | undefined {
+  const named = ref.kind === "result" ? undefined : nameOf(ref, page);
+  return named?.askable ? named.ref : undefined;
+}
+
 /** How the store names a map; undefined where there is no such map yet. Without a run key nobody else knows the name. */
 function nameOf(ref: ShownRef, { generation }: Page): { readonly ref: MapRef; readonly askable: boolean } | undefined {
   if (ref.kind === "file") return { ref, askable: true };

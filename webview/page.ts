@@ -32,8 +32,8 @@ export interface Page {
   /** How the engine names it; undefined while the run has no key. */
   refOf(ref: ShownRef): MapRef | undefined;
   labelOf(ref: ShownRef): string;
-  /** Rejects with the host's message when it is refused. */
-  ask<Name extends QuestionName>(name: Name, params: Questions[Name]["params"]): Promise<Questions[Name]["result"]>;
+  /** Rejects with the host's message when it is refused; aborting `signal` ends the work for the answer. */
+  ask<Name extends QuestionName>(name: Name, params: Questions[Name]["params"], signal?: AbortSignal): Promise<Questions[Name]["result"]>;
   changeView(change: Partial<ViewState>): void;
   /** Shows a step of a row, and where rows are linked what belongs to it of the others; undefined shows the result. */
   showStep(rowId: string, step: number | undefined): void;

@@ -1,4 +1,4 @@
-import { panelStateVersion, type ExportRequest, type PanelSettings, type PanelState, type ToWebview, type ViewState } from "../src/protocol/panel";
+import { panelStateVersion, type ExportRequest, type PanelSettings, type PanelState, type ShownRef, type ToWebview, type ViewState } from "../src/protocol/panel";
 import { AbStage } from "./ab/abStage";
 import { AddRows, type AddAndRun } from "./bars/addRows";
 import { Asks } from "./asks";
@@ -14,6 +14,7 @@ import { withLetter, type Letters } from "./rows/letters";
 import { livePage } from "./livePage";
 import { Look } from "./rows/look";
 import { MapStore } from "./mapStore";
+import { askableRef } from "./maps";
 import { marksOf } from "./rows/marks";
 import { PresetMenu } from "./bars/presetMenu";
 import { ProbeLine } from "./rows/probe";
@@ -24,6 +25,7 @@ import { Session } from "./session";
 import { SpaceStage } from "./space/spaceStage";
 import { isOutdated, withChangedRow } from "./state";
 import { Notice, StatusLine } from "./bars/statusLine";
+import { stepRef } from "./rows/stops";
 import { Strip, type ImageStatus } from "./rows/strip";
 import type { Tile } from "./rows/tiles";
 import { Toolbar } from "./bars/toolbar";
@@ -105,7 +107,7 @@ export class Panel {
     showExport: (key) => this.#exportMenu.open(key),
     showSpace: (tile) => this.#changeView({ stage: spaceOf(tile) }),
     showStep: (rowId, step, linked) => this.#showStep(rowId, step, linked),
-    expectStep: (rowId, step) => this.#expectStep(rowId, step),
+    expectSteps: (rowId, steps, linked) => this.#expectSteps(rowId, steps, linked),
     toggleLink: () => this.#changeView({ linkSteps: !this.#state.view.linkSteps }),
   }, () => this.#refresh());
   readonly #legend = new Legend();
@@ -277,15 +279,23 @@ export class Panel {
   #showStep(rowId: string, step: number | undefined, linked: boolean): void {
     const { view } = this.#state;
     // The questions are on their way while the page is brought up to date.
-    if (step !== undefined) this.#expectStep(rowId, step);
+    if (step !== undefined) for (const ref of this.#stepRefs(rowId, step)) this.#page.storedOf(ref);
     this.#changeView(withStep(view, this.#scene.rows.map(({ timeline }) => timeline), rowId, step, linked || view.linkSteps === true));
   }
 
-  /** Asks for the maps of a step before it is shown. */
-  #expectStep(rowId: string, step: number): void {
-    for (const { task, column } of this.#scene.rows.find((row) => row.rowId === rowId)?.tiles ?? []) {
-      if (task && column === task) this.#page.storedOf({ kind: "step", rowId, task, step });
-    }
+  /** Lets the maps of steps come that may be shown next. */
+  #expectSteps(rowId: string, steps: readonly number[], linked: boolean): void {
+    const timelines = this.#scene.rows.map(({ timeline }) => timeline);
+    this.#maps.expect(steps.flatMap((step) => {
+      const { shownSteps = {} } = withStep({ ...this.#state.view, shownSteps: {} }, timelines, rowId, step, linked || this.#state.view.linkSteps === true);
+      return Object.entries(shownSteps).flatMap(([row, at]) => this.#stepRefs(row, at)).flatMap((ref) => askableRef(ref, this.#page) ?? []);
+    }));
+  }
+
+  /** The maps of a step that a row's tiles show. */
+  #stepRefs(rowId: string, step: number): readonly ShownRef[] {
+    const tiles = this.#scene.rows.find((row) => row.rowId === rowId)?.tiles ?? [];
+    return tiles.flatMap(({ task, column }): ShownRef[] => (task && column === task ? [stepRef(rowId, task, step)] : []));
   }
 
   /** Puts a letter on a tile; with both, the comparison opens. */

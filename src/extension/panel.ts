@@ -3,7 +3,7 @@ import * as vscode from "vscode";
 import { PlumblineError } from "../core/errors";
 import type { Ask, ExportRequest, FromWebview, PanelState, ToWebview } from "../protocol/panel";
 import { messageOf } from "./log";
-import { pagePost } from "./pagePost";
+import { pagePost, type PagePost } from "./pagePost";
 import { pageHtml, pageRoots } from "./panelPage";
 import { PanelRuns, type Outcome, type PanelNotice, type RunOrder } from "./panelRuns";
 import { answerTo } from "./questions";
@@ -39,7 +39,9 @@ export class GeometryPanel {
   #state: PanelState;
   #notices: readonly PanelNotice[];
   /** The way to the page, between its `ready` and its being hidden. */
-  #post?: (message: ToWebview) => void;
+  #post?: PagePost;
+  /** What ends the work for each answer that the page waits for. */
+  readonly #asked = new Map<number, AbortController>();
   /** Until the page says that it is ready, what still comes is of the page before it. */
   #isLoading = true;
   #settleFirst: (outcome: Outcome) => void = () => undefined;
@@ -59,10 +61,10 @@ export class GeometryPanel {
     panel.webview.options = webviewOptions(services.extensionUri);
     panel.webview.onDidReceiveMessage((message: FromWebview) => this.#receive(message).catch((error: unknown) => services.log.tell(error)));
     panel.onDidChangeViewState(() => {
-      if (!panel.visible) this.#post = undefined;
+      if (!panel.visible) this.#leavePage();
     });
     panel.onDidDispose(() => {
-      this.#post = undefined;
+      this.#leavePage();
       this.cancel();
       this.#settleFirst("cancelled");
     });
@@ -100,7 +102,7 @@ export class GeometryPanel {
     this.#state = state;
     this.#notices = notices;
     this.#runs = this.#newRuns();
-    this.#post = undefined;
+    this.#leavePage();
     this.#loadPage();
   }
 
@@ -115,6 +117,12 @@ export class GeometryPanel {
       shows: () => this.#post !== undefined,
       modelName: (id) => this.options.modelNames?.get(id),
     });
+  }
+
+  /** Nothing is posted to the page any more, and nobody waits for its answers. */
+  #leavePage(): void {
+    this.#post = undefined;
+    for (const controller of this.#asked.values()) controller.abort();
   }
 
   #loadPage(): void {
@@ -148,6 +156,8 @@ export class GeometryPanel {
         return this.#chooseNoise(message.rowId);
       case "ask":
         return this.#answer(message);
+      case "dismiss":
+        return this.#asked.get(message.id)?.abort();
       case "showLog":
         return this.services.log.show();
       case "error":
@@ -211,12 +221,19 @@ export class GeometryPanel {
   }
 
   async #answer(ask: Ask): Promise<void> {
+    const controller = new AbortController();
+    this.#asked.set(ask.id, controller);
     try {
-      this.#send({ type: "answer", id: ask.id, result: await answerTo(ask, this.services) });
+      const answer: ToWebview = { type: "answer", id: ask.id, result: await answerTo(ask, this.services, controller.signal) };
+      this.#post?.(answer, true);
     } catch (error) {
+      if (controller.signal.aborted) return;
       const { message, remedy } = error instanceof PlumblineError ? error : { message: messageOf(error), remedy: "" };
       this.services.log.error(error);
       this.#send({ type: "refused", id: ask.id, message, remedy });
+    } finally {
+      // A page that was loaded anew begins its numbers anew.
+      if (this.#asked.get(ask.id) === controller) this.#asked.delete(ask.id);
     }
   }
 

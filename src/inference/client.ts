@@ -28,9 +28,10 @@ export interface PredictOptions {
 export interface EngineClient {
   predict(params: PredictParams, options?: PredictOptions): Promise<PredictReturn>;
   component(params: ComponentParams, options?: { readonly signal?: AbortSignal }): Promise<InferenceApi["component"]["result"]>;
-  spread(params: SpreadParams): Promise<InferenceApi["spread"]["result"]>;
-  curves(params: CurvesParams): Promise<InferenceApi["curves"]["result"]>;
-  series(params: SeriesParams): Promise<InferenceApi["series"]["result"]>;
+  /** Aborting this one and the next two rejects with `cancelled` at once; the child stops at the next map. */
+  spread(params: SpreadParams, options?: { readonly signal?: AbortSignal }): Promise<InferenceApi["spread"]["result"]>;
+  curves(params: CurvesParams, options?: { readonly signal?: AbortSignal }): Promise<InferenceApi["curves"]["result"]>;
+  series(params: SeriesParams, options?: { readonly signal?: AbortSignal }): Promise<InferenceApi["series"]["result"]>;
   readMap(params: InferenceApi["readMap"]["params"]): Promise<InferenceApi["readMap"]["result"]>;
   readFloats(params: InferenceApi["readFloats"]["params"]): Promise<InferenceApi["readFloats"]["result"]>;
   info(): Promise<EngineInfo>;
@@ -109,9 +110,9 @@ export function startEngine(options: EngineOptions): EngineClient {
   return {
     predict: (params, callOptions) => request(({ caller }) => caller.call("predict", params, callOptions)),
     component: (params, callOptions) => request(({ caller }) => caller.call("component", params, callOptions)),
-    spread: (params) => request(({ caller }) => caller.call("spread", params)),
-    curves: (params) => request(({ caller }) => caller.call("curves", params)),
-    series: (params) => request(({ caller }) => caller.call("series", params)),
+    spread: (params, callOptions) => request(({ caller }) => caller.call("spread", params, callOptions)),
+    curves: (params, callOptions) => request(({ caller }) => caller.call("curves", params, callOptions)),
+    series: (params, callOptions) => request(({ caller }) => caller.call("series", params, callOptions)),
     readMap: (params) => request(({ caller }) => caller.call("readMap", params)),
     readFloats: (params) => request(({ caller }) => caller.call("readFloats", params)),
     info: () => request(async ({ info }) => info),

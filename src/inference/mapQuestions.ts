@@ -12,18 +12,18 @@ import { readTruth } from "./mapFile";
 type OpenMap = MapRows & { readonly semantics: Semantics };
 
 /**
- * The questions about maps that are there: they use no network and hold a few maps at most, whatever the number asked about. Each is
- * answered in one turn between two runs of a network, files beside the cache apart.
+ * The questions about maps that are there: they use no network and hold a few maps at most, whatever the number asked about. One over
+ * many large maps takes seconds: between two maps others have their turn, and a question that is cancelled ends.
  */
 export const mapQuestions: Pick<Handlers<InferenceApi>, "spread" | "curves" | "series" | "readMap" | "readFloats"> = {
   spread: async ({ cacheDir, refs, kind }, { signal }) => {
-    const maps = await openMaps(cacheDir, refs);
+    const maps = (await openMaps(cacheDir, refs)).map(takingTurns(signal));
     const isAffine = maps.some(({ semantics }) => semantics.task === "depth" && semantics.depthKind !== "metric-depth");
     return { map: await spreadOfMaps(maps, { kind, isAffine, signal }) };
   },
 
   curves: async ({ cacheDir, refs, reference, truth }, { signal }) => {
-    const maps = await openMaps(cacheDir, refs);
+    const maps = (await openMaps(cacheDir, refs)).map(takingTurns(signal));
     const semantics = maps[0]?.semantics;
     const referenceMap = reference && (await openMap(cacheDir, reference, semantics));
     const truthMap = truth && (await openMap(cacheDir, truth, semantics));
@@ -48,6 +48,26 @@ export const mapQuestions: Pick<Handlers<InferenceApi>, "spread" | "curves" | "s
 
   readFloats: readFloatFile,
 };
+
+/** Milliseconds that a question works before others have a turn. */
+const leastTurn = 40;
+
+/**
+ * Gives others a turn before a map is read, if this question has had one. Only then does the process hear that the question was cancelled,
+ * and a run of a network that is under way goes on; it may take seconds, so that the question works as long before it waits again.
+ */
+function takingTurns(signal: AbortSignal): (map: OpenMap) => OpenMap {
+  let turnEnds = performance.now() + leastTurn;
+  const turn = async (): Promise<void> => {
+    const now = performance.now();
+    if (now < turnEnds) return;
+    await new Promise((done) => setImmediate(done));
+    const back = performance.now();
+    turnEnds = back + Math.max(leastTurn, back - now);
+    throwIfCancelled(signal);
+  };
+  return (map) => ({ ...map, read: (first, rows) => turn().then(() => map.read(first, rows)) });
+}
 
 /** Throws `bad-argument` unless all are of one task. */
 async function openMaps(cacheDir: string, refs: readonly MapRef[]): Promise<readonly OpenMap[]> {

@@ -199,6 +199,8 @@ export type FromWebview =
   | { readonly type: "export"; readonly request: ExportRequest; readonly more?: readonly ExportRequest[] }
   | { readonly type: "showLog" }
   | Ask
+  /** Nobody waits any more for the answer to the ask of this number; none need come. */
+  | { readonly type: "dismiss"; readonly id: number }
   | { readonly type: "error"; readonly message: string };
 
 /** A question with its number; one variant a name. */

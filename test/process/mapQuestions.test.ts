@@ -133,6 +133,28 @@ describe("questions about the maps of a run", function () {
     assert.equal(answered, 1);
   });
 
+  it("lets others have a turn during a long question, and ends it when it is cancelled", async () => {
+    const many = Array.from({ length: 300 }, () => stepRefs("depth")).flat();
+    const order: string[] = [];
+    const startedAt = performance.now();
+    const long = engine.curves({ cacheDir, refs: many }).then(({ distanceToLast }) => (order.push("long"), distanceToLast));
+    await engine.series({ cacheDir, refs: stepRefs("depth").slice(0, 1), points: [{ u: 0.5, v: 0.5 }] }).then(() => order.push("short"));
+    assert.equal((await long).length, many.length);
+    const wholeMillis = performance.now() - startedAt;
+    assert.deepEqual(order, ["short", "long"]);
+    const controller = new AbortController();
+    const cancelled = engine.curves({ cacheDir, refs: many }, { signal: controller.signal });
+    const rejected = assert.rejects(cancelled, { code: "cancelled" });
+    // Answered after the long question has begun: it is under way.
+    await engine.series({ cacheDir, refs: stepRefs("depth").slice(0, 1), points: [{ u: 0.5, v: 0.5 }] });
+    controller.abort();
+    await rejected;
+    // Two that are as long as a turn each would be overtaken by what still worked on the cancelled one.
+    const again = performance.now();
+    for (let i = 0; i < 4; i++) await engine.curves({ cacheDir, refs: stepRefs("depth") });
+    assert.ok(performance.now() - again < wholeMillis / 2, `${performance.now() - again} of ${wholeMillis} ms`);
+  });
+
   it("reads ground truth of depth and normals", async () => {
     const { map: depth } = await engine.readMap({ kind: "file", path: join(heldOut, "000_depth.png"), task: "depth" });
     assert.equal(depth.data.length, depth.width * depth.height);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { MapRef, SeriesParams, StepCurves } from "../../src/protocol/inference";
 import type { PanelState, Questions, RowSettings, ToWebview, ViewState } from "../../src/protocol/panel";
 import { answer, dotsOf, planned } from "./plots";
-import { event, init, mapOf, multi, settingsOf, single, stateOf, step, wholeRun } from "./scenario";
+import { event, init, mapOf, multi, ramp, resultOf, settingsOf, single, stateOf, step, wholeRun } from "./scenario";
 import { Stage, Theatre } from "./stage";
 
 const leading: RowSettings = { ...multi, rowId: "leading", label: "Leading, 4 steps", spacing: "leading" };
@@ -150,12 +150,51 @@ describe("plots of the dock", () => {
       await reply({ curves: curvesOf });
       await stage.choose("Task of the plots", "normals");
       const asks = (await stage.sentOf("ask")).slice(asked);
-      assert.deepEqual(asks.map(({ name, params }) => name === "curves" && keyOf(params.refs[0])), ["key-multi-normals", "key-leading-normals"]);
+      assert.deepEqual(asks.map(({ name, params }) => name === "curves" && keyOf(params.refs[0])), ["key-multi-normals"], "one after another");
+      assert.equal(await stage.page.locator(".change-note").textContent(), "Comparing the steps of Multi-step: 0 of 4 …");
       await stage.send({ type: "answer", id: asks[0].id, result: curvesOf({ refs: [{ kind: "step", runKey: "key-multi-normals", step: 0 }] }) });
-      await stage.send({ type: "refused", id: asks[1].id, message: "Step 3 is damaged.", remedy: "Run again." });
+      const [, next] = (await stage.sentOf("ask")).slice(asked);
+      assert.equal(next.name === "curves" && keyOf(next.params.refs[0]), "key-leading-normals");
+      await stage.send({ type: "refused", id: next.id, message: "Step 3 is damaged.", remedy: "Run again." });
       await stage.settle();
       assert.match((await stage.page.locator(chart(0)).locator('g[aria-label="y-axis label"]').textContent()) ?? "", /mean angle, degrees/);
       assert.equal(await stage.page.locator(".change-note").textContent(), "Leading, 4 steps: Step 3 is damaged. Run again.");
+      const before = (await stage.sentOf("ask")).length;
+      await stage.send(...wholeRun(2, settings), event(2, planned(leading, "normals")));
+      const again = (await stage.sentOf("ask")).slice(before).filter(({ name }) => name === "curves");
+      assert.deepEqual(again.map(({ params }) => "refs" in params && keyOf(params.refs[0])), ["key-leading-normals"], "another run may have mended it");
+    });
+
+    it("draws many steps a few at a time, and lets go of what nobody waits for any more", async () => {
+      const steps = 25;
+      const row = { ...multi, steps };
+      const many = settingsOf(row);
+      const maps = Array.from({ length: steps }, (_, i) => event(1, step(row, "depth", i, ramp(48, 32))));
+      const state = stateOf(many);
+      stage = await Stage.open(theatre, { width: 1280, height: 860 });
+      await stage.send(init({ ...state, view: { ...state.view, dock: "change" } }), { type: "started", generation: 1, image: 0, settings: many }, event(1, planned(row, "depth")), ...maps, event(1, { type: "result", result: resultOf(row, "depth", ramp(48, 32)) }));
+      const curves = async () => (await stage.sentOf("ask")).flatMap((ask) => (ask.name === "curves" ? [{ id: ask.id, at: ask.params.refs.map((ref) => (ref.kind === "step" ? ref.step : -1)) }] : []));
+      const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+      assert.deepEqual((await curves()).map(({ at }) => at), [[...range(0, 10), 24]], "and what they are measured to");
+      const reply = async (at: number): Promise<void> => {
+        const { id, at: asked } = (await curves())[at];
+        await stage.send({ type: "answer", id, result: { changeToPrevious: asked.map((i) => i / 10), distanceToLast: asked.map((i) => (24 - i) / 10) } });
+      };
+      await reply(0);
+      assert.equal(await stage.page.locator(".change-note").textContent(), "Comparing the steps of Multi-step: 10 of 25 …");
+      assert.equal((await stage.page.locator(chart(0)).locator("svg").getAttribute("aria-label"))?.endsWith("Multi-step: from 0 to 0.9."), true, "what is known is drawn");
+      assert.deepEqual((await curves())[1].at, [...range(9, 20), 24], "and what the first of them changed from");
+      await reply(1);
+      await stage.page.locator(".dock-tab", { hasText: "Noise" }).click();
+      await stage.settle();
+      assert.deepEqual((await stage.sentOf("dismiss")).map(({ id }) => id), [(await curves())[2].id]);
+      await stage.page.locator(".dock-tab", { hasText: "Change" }).click();
+      await stage.settle();
+      assert.deepEqual((await curves()).slice(3).map(({ at }) => at), [range(19, 25)], "what was let go, alone");
+      await reply(3);
+      assert.match(await stage.page.locator(chart(1)).locator("svg").getAttribute("aria-label") ?? "", /Multi-step: from 2\.4 to 0\.$/);
+      assert.equal(await stage.page.locator(chart(0)).locator(".chart-line path, path.chart-line").count() > 0, true);
+      assert.match((await stage.page.locator(".change-note").textContent()) ?? "", /^Pin a reference/);
     });
   });
 

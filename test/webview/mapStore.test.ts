@@ -21,7 +21,7 @@ function storeOf(limits: Partial<MapLimits> = {}) {
       arrived: () => heard.arrived++,
       failed: (error) => heard.errors.push(error),
     },
-    { storedBytes: 1e6, decodedBytes: 1e6, asked: 4, ...limits },
+    { storedBytes: 1e6, decodedBytes: 1e6, asked: 4, expected: 2, ...limits },
   );
   return { store, questions, heard };
 }
@@ -102,6 +102,46 @@ describe("the store of maps", () => {
     }
     assert.equal(questions.length, 18, "the first two and the last sixteen");
     assert.deepEqual(asked().slice(2).sort((a, b) => a - b), Array.from({ length: 16 }, (_, i) => 34 + i));
+  });
+
+  it("asks for what is expected while nothing is wanted, a few at a time, and in place of what was expected before", async () => {
+    const { store, questions, heard } = storeOf();
+    const asked = (): number[] => questions.map(({ ref }) => (ref.kind === "step" ? ref.step : -1));
+    store.request(stepOf(7));
+    store.expect([stepOf(7), stepOf(8), stepOf(9), stepOf(10)]);
+    assert.deepEqual(asked(), [7], "what is wanted comes first");
+    questions[0].answer(half(7));
+    await settle();
+    assert.deepEqual(asked(), [7, 8, 9]);
+    assert.equal(heard.arrived, 1);
+    store.request(stepOf(30));
+    assert.deepEqual(asked(), [7, 8, 9, 30], "and does not wait for what is only expected");
+    store.expect([stepOf(31)]);
+    for (const question of questions.slice(1, 3)) question.answer(half(1));
+    await settle();
+    assert.deepEqual(asked(), [7, 8, 9, 30]);
+    assert.equal(heard.arrived, 1, "nobody waits for these");
+    questions[3].answer(half(30));
+    await settle();
+    assert.deepEqual(asked(), [7, 8, 9, 30, 31], "10 is not expected any more");
+    assert.equal(heard.arrived, 2);
+    store.request(stepOf(31));
+    questions[4].answer(half(31));
+    await settle();
+    assert.deepEqual([asked().length, heard.arrived], [5, 3], "expected first, then wanted: asked for once, and told");
+  });
+
+  it("keeps a refusal of what was only expected to itself, and asks again when it is wanted", async () => {
+    const { store, questions, heard } = storeOf();
+    store.expect([stepOf(1)]);
+    questions[0].refuse(new Error("Not there yet."));
+    await settle();
+    assert.deepEqual(heard.errors, []);
+    store.request(stepOf(1));
+    assert.equal(questions.length, 2);
+    questions[1].refuse(new Error("The file is truncated."));
+    await settle();
+    assert.equal(heard.errors.length, 1);
   });
 
   it("tells a refusal once and asks again only when a run has ended", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { mapFromHalf } from "../../src/core/half";
 import { comparisonOf } from "../../webview/rows/difference";
 import { durationText, exactText, percentile, rangeOf, valuesAt } from "../../webview/rows/measures";
 import { clamped, maxZoom, spanOf, zoomAbout } from "../../webview/rows/viewport";
@@ -19,6 +20,14 @@ describe("measures of the panel", () => {
     const expected = [-4, -3.5, 2.5, 6, 14.2, 15];
     [0, 2, 50, 75, 98, 100].forEach((percent, i) => assert.ok(Math.abs(percentile(map, percent) - expected[i]) < 1e-6, `${percent} %`));
     assert.deepEqual(rangeOf(mapOf(2, 2, 1, () => NaN), [2, 98]), [0, 1]);
+  });
+
+  it("finds the same percentiles of halves as of the floats that they stand for", () => {
+    const halves = fc.uint16Array({ minLength: 1, maxLength: 300 });
+    fc.assert(fc.property(halves, fc.double({ min: 0, max: 100, noNaN: true }), (data, percent) => {
+      const half = { width: data.length, height: 1, channels: 1, data } as const;
+      return Object.is(percentile(half, percent) + 0, percentile(mapFromHalf(half), percent) + 0);
+    }));
   });
 
   it("samples a large map without favouring columns", () => {

@@ -1,7 +1,8 @@
 import { parseSchedulerConfig } from "../../src/core/schedulers/config";
+import type { StepNoise } from "../../src/core/schedulers/noiseLevels";
 import { ddimSchedule } from "../../src/core/schedulers/schedule";
 import type { Task } from "../../src/core/semantics";
-import type { PredictEvent, StepPlan } from "../../src/protocol/inference";
+import type { PredictEvent } from "../../src/protocol/inference";
 import type { Ask, QuestionName, Questions, RowSettings } from "../../src/protocol/panel";
 import { runKeyOf } from "./scenario";
 import type { Stage } from "./stage";
@@ -10,7 +11,7 @@ import type { Stage } from "./stage";
 const scheduler = parseSchedulerConfig({ _class_name: "DDIMScheduler", num_train_timesteps: 1000, beta_schedule: "scaled_linear", beta_start: 0.00085, beta_end: 0.012, prediction_type: "v_prediction", clip_sample: false, set_alpha_to_one: false, steps_offset: 1 });
 
 /** The schedule of a row as the engine tells it. */
-export function planOf({ steps, spacing, noise }: RowSettings): readonly StepPlan[] {
+export function planOf({ steps, spacing, noise }: RowSettings): readonly StepNoise[] {
   const schedule = ddimSchedule(scheduler, steps, spacing);
   return schedule.map(({ t, alphaBar }, i) => ({
     timestep: t,
@@ -47,12 +48,17 @@ export async function dotsOf(stage: Stage, chart: string, className: string): Pr
 
 type Answers = { readonly [Name in QuestionName]?: (params: Questions[Name]["params"]) => Questions[Name]["result"] };
 
-/** Answers every question that was asked since the last call; returns them. */
+/** Answers every question that was asked since the last call, and those of the same names that are asked then; returns them. */
 export async function answer(stage: Stage, answers: Answers, from = 0): Promise<Ask[]> {
-  const asks = (await stage.sentOf("ask")).slice(from);
-  for (const { id, name, params } of asks) {
-    const reply = answers[name] as ((given: unknown) => Questions[QuestionName]["result"]) | undefined;
-    if (reply) await stage.send({ type: "answer", id, result: reply(params) });
+  const answered: Ask[] = [];
+  for (;;) {
+    const asks = (await stage.sentOf("ask")).slice(from + answered.length);
+    const known = answered.length === 0 ? asks : asks.filter(({ name }) => name in answers);
+    if (known.length === 0) return answered;
+    for (const { id, name, params } of known) {
+      const reply = answers[name] as ((given: unknown) => Questions[QuestionName]["result"]) | undefined;
+      if (reply) await stage.send({ type: "answer", id, result: reply(params) });
+    }
+    answered.push(...known);
   }
-  return asks;
 }

@@ -1,7 +1,7 @@
 import { csvFrom } from "../../src/core/csv";
 import type { Task } from "../../src/core/semantics";
 import type { MapRef, StepCurves } from "../../src/protocol/inference";
-import { Answers } from "./answers";
+import { Answers } from "../answers";
 import { Chart, type ChartPoint, type ChartView } from "./chart";
 import { button, iconButton } from "../controls";
 import { el, setChildren, setText } from "../dom";
@@ -20,6 +20,17 @@ interface Quantity {
   readonly factor: number;
 }
 
+/** What is known of a run's curves; NaN at steps that are still waited for. */
+interface RunCurves {
+  readonly curves?: StepCurves;
+  readonly failure?: string;
+  /** Steps whose numbers are here; undefined while none can be asked for. */
+  readonly known?: number;
+}
+
+/** Steps asked about at once: the first numbers are here soon, and the engine hears soon that nobody wants the rest. */
+const stepsAtOnce = 10;
+
 /** How far each step of every run is from the step before, the last, the pinned reference and the ground truth. */
 export class ChangePlot implements PlotTab {
   readonly element = el("div", "change-plot");
@@ -28,7 +39,7 @@ export class ChangePlot implements PlotTab {
   readonly #answers = new Answers<StepCurves>();
   /** Last curves of each run: they stay while those to another reference are on their way. */
   readonly #latest = new Map<string, StepCurves>();
-  readonly #single = new WeakMap<StepCurves, StepCurves>();
+  readonly #joined = new Map<string, { readonly parts: readonly (StepCurves | undefined)[]; readonly curves: StepCurves }>();
   readonly #charts = new Map<keyof StepCurves, Chart>();
   readonly #note = el("p", "change-note hint");
   readonly #truth = button("Ground truth…", () => void this.#chooseTruth());
@@ -48,6 +59,10 @@ export class ChangePlot implements PlotTab {
     this.#answers.forgetFailures();
   }
 
+  dropUnwanted(): void {
+    this.#answers.dropUnwanted();
+  }
+
   update(page: Page, { slots, task }: PlotTools): string | undefined {
     this.#page = page;
     this.#task = task;
@@ -57,7 +72,7 @@ export class ChangePlot implements PlotTab {
     // A single step has nothing to change from: it is shown where runs are compared with something else.
     this.#runs = plottedRuns(page, slots, task).filter(({ steps }) => steps > 1 || reference || truthRef);
     const answers = this.#runs.map((run) => this.#ask(page, run, reference, truthRef));
-    this.#curves = answers.map(({ value }, i) => (value && this.#runs[i].steps === 1 ? this.#withoutChange(value) : value));
+    this.#curves = answers.map(({ curves }) => curves);
     this.#quantities = quantitiesOf(page, task, this.#runs);
     const axis = stepAxis(this.#runs);
     const inputs = this.#runs.flatMap(({ label, slot, steps }, i) => [label, slot, steps, this.#curves[i]]);
@@ -87,24 +102,37 @@ export class ChangePlot implements PlotTab {
     return csvFrom(header, rows);
   }
 
-  /** Curves of a run, once all its steps are in the cache. */
-  #ask(page: Page, { rowId, task, steps, run }: PlottedRun, reference: MapRef | undefined, truth: MapRef | undefined): { value?: StepCurves; failure?: string } {
+  /** Curves of a run, once all its steps are in the cache, a few steps at a time. */
+  #ask(page: Page, { rowId, task, steps, run }: PlottedRun, reference: MapRef | undefined, truth: MapRef | undefined): RunCurves {
     const result = page.refOf({ kind: "result", rowId, task });
     if (result?.kind !== "result" || !run.result) return {};
     const { runKey } = result;
-    const answer = this.#answers.get(page, JSON.stringify([runKey, steps, reference, truth]), () => {
-      const refs = steps > 1 ? Array.from({ length: steps }, (_, step): MapRef => ({ kind: "step", runKey, step })) : [result];
-      return page.ask("curves", { refs, reference, truth });
+    const refs = steps > 1 ? Array.from({ length: steps }, (_, step): MapRef => ({ kind: "step", runKey, step })) : [result];
+    const firsts = Array.from({ length: Math.ceil(refs.length / stepsAtOnce) }, (_, i) => i * stepsAtOnce);
+    const answers = firsts.map((first) => {
+      const end = Math.min(refs.length, first + stepsAtOnce);
+      const before = Math.min(first, 1);
+      return this.#answers.get(page, JSON.stringify([runKey, steps, first, reference, truth]), async (signal) => {
+        // The step before the first one is what it changed from, the last step what all are measured to.
+        const wanted = [...refs.slice(first - before, end), ...(end < refs.length ? refs.slice(-1) : [])];
+        return partOf(await page.ask("curves", { refs: wanted, reference, truth }, signal), before, end - first);
+      });
     });
-    if (answer.value) this.#latest.set(runKey, answer.value);
-    return answer.value || answer.failure !== undefined ? answer : { value: this.#latest.get(runKey) };
+    const failure = answers.find((answer) => answer.failure !== undefined)?.failure;
+    const parts = answers.map(({ value }) => value);
+    const known = Math.min(refs.length, stepsAtOnce * parts.filter((part) => part !== undefined).length);
+    const curves = known > 0 ? this.#join(runKey, parts, refs.length) : this.#latest.get(runKey);
+    if (known > 0 && curves) this.#latest.set(runKey, curves);
+    return { curves, failure, known };
   }
 
-  /** The same object for the same curves, so that nothing is drawn again. */
-  #withoutChange(curves: StepCurves): StepCurves {
-    const known = this.#single.get(curves) ?? { ...curves, changeToPrevious: [], distanceToLast: [] };
-    this.#single.set(curves, known);
-    return known;
+  /** The same object for the same parts, so that nothing is drawn again. */
+  #join(runKey: string, parts: readonly (StepCurves | undefined)[], count: number): StepCurves {
+    const last = this.#joined.get(runKey);
+    if (last && last.parts.length === parts.length && last.parts.every((part, i) => part === parts[i])) return last.curves;
+    const curves = joined(parts, count);
+    this.#joined.set(runKey, { parts, curves });
+    return curves;
   }
 
   #chart(name: keyof StepCurves): Chart {
@@ -126,12 +154,35 @@ export class ChangePlot implements PlotTab {
     }
   }
 
-  #noteText({ state: { view } }: Page, answers: readonly { value?: StepCurves; failure?: string }[]): string {
+  #noteText({ state: { view } }: Page, answers: readonly RunCurves[]): string {
     const failure = answers.findIndex((answer) => answer.failure !== undefined);
     if (failure >= 0) return `${this.#runs[failure].label}: ${answers[failure].failure}`;
-    if (answers.some(({ value }) => value === undefined)) return "Curves are drawn when all steps of a run are there.";
+    const waiting = answers.findIndex(({ known }, i) => known !== undefined && known < this.#runs[i].steps);
+    if (waiting >= 0) return `Comparing the steps of ${this.#runs[waiting].label}: ${answers[waiting].known ?? 0} of ${this.#runs[waiting].steps} …`;
+    if (answers.some(({ curves }) => curves === undefined)) return "Curves are drawn when all steps of a run are there.";
     return view.pinned?.task === this.#task ? "" : "Pin a reference (P on a tile) to see how far every step is from it.";
   }
+}
+
+const curveNames = ["changeToPrevious", "distanceToLast", "distanceToReference", "errorToTruth"] as const;
+
+/** `count` of the numbers of every curve from the one at `first` on. */
+function partOf(curves: StepCurves, first: number, count: number): StepCurves {
+  const part = { ...curves };
+  for (const name of curveNames) if (part[name]) part[name] = part[name].slice(first, first + count);
+  return part;
+}
+
+/** Parts of `stepsAtOnce` of `count` steps one after another, NaN where one is missing. A single step has nothing to change from. */
+function joined(parts: readonly (StepCurves | undefined)[], count: number): StepCurves {
+  const whole = (name: keyof StepCurves): readonly number[] => parts.flatMap((part, i) => part?.[name] ?? Array<number>(Math.min(stepsAtOnce, count - i * stepsAtOnce)).fill(NaN));
+  const has = (name: keyof StepCurves): boolean => parts.some((part) => part?.[name] !== undefined);
+  return {
+    changeToPrevious: count > 1 ? whole("changeToPrevious") : [],
+    distanceToLast: count > 1 ? whole("distanceToLast") : [],
+    ...(has("distanceToReference") && { distanceToReference: whole("distanceToReference") }),
+    ...(has("errorToTruth") && { errorToTruth: whole("errorToTruth") }),
+  };
 }
 
 function quantitiesOf(page: Page, task: Task, runs: readonly PlottedRun[]): readonly Quantity[] {

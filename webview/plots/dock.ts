@@ -53,6 +53,7 @@ export class Dock implements Part {
   update(page: Page): void {
     const { dock } = page.state.view;
     this.element.hidden = dock === undefined;
+    for (const name of tabNames) if (name !== dock) this.#plots[name].dropUnwanted?.();
     if (dock === undefined) this.#open = undefined;
     if (dock === undefined) return;
     this.#page = page;
@@ -63,6 +64,7 @@ export class Dock implements Part {
     this.#taskChoice.element.hidden = !plot.perTask || tasks.length < 2;
     this.#taskChoice.set(task);
     const hint = plot.update(page, { slots: this.#slots, task });
+    plot.dropUnwanted?.();
     setText(this.#hint, hint ?? "");
     this.#hint.hidden = hint === undefined;
     plot.element.hidden = hint !== undefined;

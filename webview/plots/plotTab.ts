@@ -20,6 +20,8 @@ export interface PlotTab {
   readonly sorts?: readonly [solid: string, dashed: string];
   /** Called when the tab comes to the front. */
   opened?(): void;
+  /** Ends what was asked for and is not wanted any more; called after an update, and while another tab is open. */
+  dropUnwanted?(): void;
   /** What to do to see something; undefined when there is something to see. */
   update(page: Page, tools: PlotTools): string | undefined;
   legend(): readonly LegendEntry[];

@@ -2,7 +2,7 @@ import { csvFrom } from "../../src/core/csv";
 import { angleBetween } from "../../src/core/normals";
 import type { Task } from "../../src/core/semantics";
 import type { MapRef } from "../../src/protocol/inference";
-import { Answers, type Answer } from "./answers";
+import { Answers, type Answer } from "../answers";
 import { Chart, type ChartView } from "./chart";
 import { button, dropdown, iconButton } from "../controls";
 import { attributes, el, setChildren, setText } from "../dom";
@@ -57,6 +57,10 @@ export class ProbePlot implements PlotTab {
 
   opened(): void {
     this.#answers.forgetFailures();
+  }
+
+  dropUnwanted(): void {
+    this.#answers.dropUnwanted();
   }
 
   update(page: Page, { slots, task }: PlotTools): string | undefined {
@@ -115,9 +119,10 @@ export class ProbePlot implements PlotTab {
     if (result?.kind !== "result" || !run.result) return points.map(() => ({}));
     const { runKey } = result;
     const keyAt = (point: Point): string => `${runKey} ${steps} ${keyOf(point)}`;
-    const missing = points.filter((point) => !this.#answers.has(keyAt(point)));
+    const missing = points.filter((point) => !this.#answers.has(page, keyAt(point)));
     const refs = [...Array.from({ length: steps > 1 ? steps : 0 }, (_, step): MapRef => ({ kind: "step", runKey, step })), result];
     const asked = missing.length > 0 ? page.ask("series", { refs, points: missing }) : undefined;
+    asked?.catch(() => undefined); // told by each of the answers below, which wait for each other
     return points.map((point) => this.#answers.get(page, keyAt(point), async () => (await asked)?.values.map((channels) => channels[missing.indexOf(point)]) ?? []));
   }
 

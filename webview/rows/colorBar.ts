@@ -37,7 +37,8 @@ export class ColorBar {
 
 /** Fills a canvas of 256 x 1 pixels with the colours of a colormap. */
 export function drawLut(canvas: HTMLCanvasElement, { lut }: Lut): void {
-  const plane = canvas.getContext("2d");
+  // Not a layer of its own: as for thumbnails.
+  const plane = canvas.getContext("2d", { willReadFrequently: true });
   if (!plane) return;
   const image = plane.createImageData(256, 1);
   for (let i = 0; i < 256; i++) {

@@ -33,10 +33,25 @@ function sortedSample(map: FloatMap | HalfMap): Float32Array {
   let stride = Math.max(1, Math.ceil(data.length / sampleSize));
   // A stride that divides the width would look at a few columns only.
   if (stride > 1 && width % stride === 0) stride++;
-  const values = data instanceof Uint16Array ? floatsFromHalves(every(stride, data, new Uint16Array(Math.ceil(data.length / stride)))) : every(stride, data, new Float32Array(Math.ceil(data.length / stride)));
-  const sorted = values.filter(Number.isFinite).sort();
+  const length = Math.ceil(data.length / stride);
+  const sorted = data instanceof Uint16Array ? sortedHalves(every(stride, data, new Uint16Array(length))) : every(stride, data, new Float32Array(length)).filter(Number.isFinite).sort();
   sortedSamples.set(map, sorted);
   return sorted;
+}
+
+/** The finite values in ascending order. There are only 65536 halves: counting them takes a tenth of the time that comparing does. */
+function sortedHalves(halves: Uint16Array): Float32Array {
+  const counts = new Uint32Array(1 << 16);
+  for (let i = 0; i < halves.length; i++) counts[halves[i]]++;
+  const sorted = new Uint16Array(halves.length);
+  let end = 0;
+  const take = (half: number): void => {
+    if (counts[half] > 0) sorted.fill(half, end, (end += counts[half]));
+  };
+  // From exponent 31 on a half is infinite or no number.
+  for (let half = 0xfbff; half >= 0x8000; half--) take(half);
+  for (let half = 0; half < 0x7c00; half++) take(half);
+  return floatsFromHalves(sorted.subarray(0, end));
 }
 
 function every<T extends Float32Array | Uint16Array>(stride: number, from: T, to: T): T {

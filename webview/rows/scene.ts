@@ -10,6 +10,7 @@ import { lettersOf, type Letters } from "./letters";
 import { isSameRef, shownRun as runOnShow, semanticsOf } from "../maps";
 import type { Page } from "../page";
 import { chosenStep, stepRef, timelineOf, type TimelineView } from "./stops";
+import { dropUnwantedSpreads } from "./spreads";
 import { variationTile } from "./variation";
 import { runIdOf, type Generation, type RunView, type StepView } from "../session";
 
@@ -91,9 +92,11 @@ export function sceneOf(page: Page, thumbnail: Thumbnail | undefined, letters: L
   const photo = generation?.photo;
   const size = photo ?? thumbnail;
   const context: Context = { page, view: state.view, generation, rows, letters, preview: thumbnail?.source };
+  const views = rows.map((row) => rowView(row, columns, context));
+  dropUnwantedSpreads(page);
   return {
     columns,
-    rows: rows.map((row) => rowView(row, columns, context)),
+    rows: views,
     aspect: size && size.width / size.height,
     photo,
   };

@@ -78,7 +78,8 @@ class Picture {
 }
 
 function draw(canvas: HTMLCanvasElement, map: FloatMap | undefined, look: ThumbnailLook): void {
-  const plane = canvas.getContext("2d");
+  // On the graphics device each would be a layer of its own, and the browser would sort hundreds of them anew in every frame.
+  const plane = canvas.getContext("2d", { willReadFrequently: true });
   if (!plane) return;
   canvas.width = map?.width ?? 1;
   canvas.height = map?.height ?? 1;

@@ -7,8 +7,8 @@ import "./timeline.css";
 export interface TimelineActions {
   /** Undefined shows the result again. `linked`: the other rows go along. */
   showStep(rowId: string, step: number | undefined, linked: boolean): void;
-  /** A step that will be shown next. */
-  expectStep(rowId: string, step: number): void;
+  /** Steps that may be shown next, the likeliest first. */
+  expectSteps(rowId: string, steps: readonly number[], linked: boolean): void;
   toggleLink(): void;
 }
 
@@ -130,7 +130,18 @@ export class Timeline {
     }
     this.#slider.value = String(stop);
     this.actions.showStep(rowId, last ? undefined : stop, this.#shift);
-    const next = stop + Math.sign(stop - shown);
-    if (steps[next]) this.actions.expectStep(rowId, next);
+    const expected = nextStops(shown, stop).filter((next) => steps[next] !== undefined);
+    this.actions.expectSteps(rowId, expected, this.#shift);
   }
+}
+
+/** How many steps ahead are expected. */
+const stepsAhead = 4;
+
+/** Where a scrubber that went from one stop to another goes next: as far again, then the neighbours ahead, then the one behind. */
+export function nextStops(from: number, to: number): readonly number[] {
+  const stride = to - from;
+  const way = Math.sign(stride) || 1;
+  const ahead = Array.from({ length: stepsAhead }, (_, i) => to + way * (i + 1));
+  return [...new Set([to + stride, ...ahead, to - way])].filter((stop) => stop >= 0 && stop !== to);
 }

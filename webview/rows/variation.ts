@@ -70,7 +70,7 @@ function seedsTile(row: RowSettings, task: Task, spread: Variation["spread"], co
 function askedTile(base: TileView, refs: readonly ShownRef[], spread: Variation["spread"], context: Context): TileView {
   const kept = refs.flatMap((ref) => context.page.refOf(ref) ?? []);
   if (kept.length < refs.length) return { ...base, nothing: "These maps were not kept: run again with a cache." };
-  const { map, failure } = spreadOf(context.page, kept, spread);
+  const { value: map, failure } = spreadOf(context.page, kept, spread);
   if (failure !== undefined) return { ...base, nothing: failure };
   return map ? { ...base, ...heat(shownAs(refs[0].task, map), context) } : { ...base, busy: true, waiting: `Computing the ${spreadName[spread].short} of ${refs.length} maps` };
 }

@@ -17,6 +17,8 @@ export interface WorkbenchOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Where installed extensions are; the development copy is used where there are none. */
   readonly extensions?: string;
+  /** The development copy; this checkout when absent. */
+  readonly checkout?: string;
   readonly size?: { readonly width: number; readonly height: number };
   /** Where it keeps what it knows, so that another one can go on from there; a new place, removed on closing, when absent. */
   readonly home?: string;
@@ -63,7 +65,7 @@ export async function openWorkbench(options: WorkbenchOptions): Promise<Workbenc
   mkdirSync(join(scratch, "user/Machine"), { recursive: true });
   writeFileSync(join(scratch, "user/User/settings.json"), JSON.stringify(settings));
   const args = [`--user-data-dir=${join(scratch, "user")}`, `--extensions-dir=${options.extensions ?? join(scratch, "extensions")}`];
-  if (!options.extensions) args.push(`--extensionDevelopmentPath=${root}`);
+  if (!options.extensions) args.push(`--extensionDevelopmentPath=${options.checkout ?? root}`);
   args.push(options.folder);
   const size = options.size ?? { width: 1440, height: 900 };
   const open = process.env["PLUMBLINE_VSCODE_KIND"] === "desktop" ? openDesktop : openServed;
