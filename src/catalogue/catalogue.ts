@@ -1,68 +1,106 @@
-import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { PlumblineError, unexpected } from "../core/errors";
-import type { Task } from "../core/semantics";
-import { isObject } from "../io/jsonFile";
-import { booleanAt, choiceAt, numberAt, objectAt, readJsonFile, required, stringAt, type JsonFile } from "./jsonFile";
-import { describeModel, type ModelDefaults, type ModelDescription } from "./modelFolder";
+import { z } from "zod";
+import { PlumblineError } from "../core/errors";
+import { readJsonObject } from "../io/jsonFile";
+import type { Layout } from "./fileChoice";
 
-/** A model that Plumbline knows by id. */
-export interface CatalogueEntry {
-  readonly id: string;
-  readonly name: string;
-  readonly family: "marigold";
-  readonly task: Task;
-  /** Absolute. */
-  readonly dir: string;
-  readonly endToEnd: boolean;
-  readonly defaults: ModelDefaults;
-  /** SPDX identifier. */
-  readonly licence: string;
+/*
+ * `catalogue.json`: the models that ship with Plumbline (`models`), those that can be downloaded (`downloads`), and what the files of each
+ * kind of download are called (`layouts`). catalogue.schema.json is this schema for editors.
+ */
+
+const text = z.string().min(1);
+const task = z.enum(["depth", "normals"]);
+const spacing = z.enum(["trailing", "leading", "linspace"]);
+const noise = z.enum(["gaussian", "zeros"]);
+const steps = z.int().min(1).max(1000);
+
+const shipped = z.strictObject({
+  id: z.string().regex(/^[a-z0-9-]+$/),
+  name: text,
+  family: z.literal("marigold"),
+  task,
+  dir: text.describe("Relative to the catalogue."),
+  endToEnd: z.boolean().describe("Fine-tuned end to end: one step from zeros."),
+  defaults: z.strictObject({ steps, spacing, noise, processingResolution: z.int().min(8).describe("Longest side in pixels.") }),
+  licence: text.describe("SPDX identifier."),
+});
+
+const licence = z.strictObject({
+  name: text.describe("SPDX identifier, or where to look."),
+  url: z.url(),
+  nonCommercial: z.boolean().optional().describe("Absent where it is not known."),
+});
+
+const figures = z.strictObject({
+  table: text.describe("Of the paper, arXiv 2409.11355."),
+  steps,
+  ensemble: z.int().min(1),
+  metrics: z.tuple([text, text]),
+  values: z.record(text, z.tuple([z.number(), z.number()])).describe("By data set."),
+});
+
+const download = z.strictObject({
+  repository: z.string().regex(/^[\w.-]+\/[\w.-]+$/),
+  name: text,
+  family: z.enum(["marigold", "geowizard", "depthfm", "feedforward", "autoencoder-tiny"]),
+  layout: text.describe("One of the layouts below."),
+  revision: text.describe("Commit, tag or branch."),
+  predicts: z.strictObject({ depth: z.enum(["affine-depth", "affine-disparity", "metric-depth"]).optional(), normals: z.enum(["RUB", "LUB"]).optional() }).describe("Kind of depth, and frame of normals."),
+  endToEnd: z.boolean(),
+  defaults: z.strictObject({ steps, spacing, noise }).optional().describe("Where they differ from what the checkpoint's own files say."),
+  licence,
+  gated: z.literal(true).optional().describe("Its terms have to be accepted on its page first."),
+  files: z.record(text, z.strictObject({ bytes: z.int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) })).optional().describe("What is known of files at that revision, by path; the hub states the rest."),
+  figures: z.array(figures).optional(),
+  notes: z.array(text).optional(),
+});
+
+const part = z.strictObject({
+  role: text,
+  oneOf: z.array(z.array(text).min(1)).min(1).describe("Names or patterns with *; the first alternative of which every file is there is taken."),
+  optional: z.boolean().default(false),
+});
+
+const catalogue = z.strictObject({
+  $schema: z.string().optional(),
+  models: z.array(shipped),
+  layouts: z.record(text, z.array(part).min(1)).default({}).describe("In the order in which an unknown repository is tried."),
+  downloads: z.array(download).default([]),
+});
+
+/** A model that ships with Plumbline. `dir` is absolute. */
+export type ShippedModel = Readonly<z.infer<typeof shipped>>;
+/** A model that can be downloaded. */
+export type DownloadableModel = Readonly<z.infer<typeof download>>;
+
+export interface Catalogue {
+  readonly shipped: readonly ShippedModel[];
+  readonly downloads: readonly DownloadableModel[];
+  readonly layouts: Readonly<Record<string, Layout>>;
 }
 
-/** Reads `catalogue.json` of the folder that holds the models. Throws `not-found` or `bad-model`, naming the entry. */
-export async function readCatalogue(modelsDir: string): Promise<readonly CatalogueEntry[]> {
-  const file = await readJsonFile(join(modelsDir, "catalogue.json"), "Install Plumbline again: its models are missing.");
-  const models = file.values["models"];
-  if (!Array.isArray(models)) throw unexpected("bad-model", `"models" of ${file.path}`, "a list", models);
-  const entries = models.map((model: unknown, i) => readEntry({ path: `${file.path}, model ${i + 1}`, values: isObject(model) ? model : {} }, modelsDir));
-  const repeated = entries.find(({ id }, i) => entries.findIndex((other) => other.id === id) !== i);
-  if (repeated) throw new PlumblineError("bad-model", `Expected every id of ${file.path} once but received "${repeated.id}" twice.`);
-  return entries;
+/** The JSON schema of the file, for editors. */
+export function catalogueSchema(): object {
+  return z.toJSONSchema(catalogue, { io: "input" });
 }
 
 /**
- * The model that a user names: an id of the catalogue, or a folder in diffusers layout (relative to the working directory).
- * Throws `not-found` listing the ids where it is neither, and what `describeModel` throws.
+ * Reads `catalogue.json` of the folder that holds the shipped models. Throws `not-found`, or `bad-model` naming every field that is wrong,
+ * an id that occurs twice, or a layout that is not there.
  */
-export async function resolveModel(modelsDir: string, idOrDir: string): Promise<ModelDescription> {
-  const catalogue = await readCatalogue(modelsDir);
-  const entry = catalogue.find(({ id, dir }) => id === idOrDir || dir === resolve(idOrDir));
-  if (entry) return { ...(await describeModel(entry.dir)), id: entry.id, tasks: [entry.task], endToEnd: entry.endToEnd, defaults: entry.defaults };
-  const isFolder = await stat(idOrDir).then((found) => found.isDirectory(), () => false);
-  if (!isFolder) throw unexpected("not-found", "the model", `${catalogue.map(({ id }) => id).join(", ")} or a folder in diffusers layout`, idOrDir, "Check the spelling or the path.");
-  return describeModel(idOrDir);
-}
-
-function readEntry(file: JsonFile, modelsDir: string): CatalogueEntry {
-  const text = (key: string): string => required(stringAt(file, key), file, key);
-  return {
-    id: text("id"),
-    name: text("name"),
-    family: required(choiceAt(file, "family", ["marigold"]), file, "family"),
-    task: required(choiceAt(file, "task", ["depth", "normals"]), file, "task"),
-    dir: resolve(modelsDir, text("dir")),
-    endToEnd: required(booleanAt(file, "endToEnd"), file, "endToEnd"),
-    defaults: readDefaults(objectAt(file, "defaults")),
-    licence: text("licence"),
-  };
-}
-
-function readDefaults(file: JsonFile): ModelDefaults {
-  return {
-    steps: required(numberAt(file, "steps"), file, "steps"),
-    spacing: required(choiceAt(file, "spacing", ["trailing", "leading", "linspace"]), file, "spacing"),
-    noise: required(choiceAt(file, "noise", ["gaussian", "zeros"]), file, "noise"),
-    processingResolution: required(numberAt(file, "processingResolution"), file, "processingResolution"),
-  };
+export async function readCatalogue(modelsDir: string): Promise<Catalogue> {
+  const path = join(modelsDir, "catalogue.json");
+  const result = catalogue.safeParse(await readJsonObject(path));
+  if (!result.success) {
+    const problems = result.error.issues.map(({ path: at, message }) => `${at.map(String).join(".")}: ${message}`).join("; ");
+    throw new PlumblineError("bad-model", `Expected a catalogue of models for ${path} but received one with wrong fields (${problems}).`, "Install Plumbline again.");
+  }
+  const { models, downloads, layouts } = result.data;
+  const ids = [...models.map(({ id }) => id), ...downloads.map(({ repository }) => repository)];
+  const repeated = ids.find((id, i) => ids.indexOf(id) !== i);
+  if (repeated !== undefined) throw new PlumblineError("bad-model", `Expected every id of ${path} once but received "${repeated}" twice.`);
+  const homeless = downloads.find(({ layout }) => !Object.hasOwn(layouts, layout));
+  if (homeless) throw new PlumblineError("bad-model", `Expected ${Object.keys(layouts).join(", ")} for the layout of ${homeless.repository} in ${path} but received "${homeless.layout}".`);
+  return { shipped: models.map((model) => ({ ...model, dir: resolve(modelsDir, model.dir) })), downloads, layouts };
 }

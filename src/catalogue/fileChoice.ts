@@ -6,7 +6,7 @@ export interface Part {
   readonly role: string;
   /** Names, or patterns in which * stands for anything but a slash; the first alternative that is there in full is taken. */
   readonly oneOf: readonly (readonly string[])[];
-  readonly optional: boolean;
+  readonly optional?: boolean;
 }
 
 /** What the files of a kind of model are called. */

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "commander";
-import { resolveModel } from "../catalogue/catalogue";
+import { resolveModel } from "../catalogue/library";
 import { unexpected } from "../core/errors";
 import { presets, type Preset, type PresetRun } from "../core/presets";
 import type { Task } from "../core/semantics";

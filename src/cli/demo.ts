@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join, parse } from "node:path";
 import { Option, type Command } from "commander";
-import { resolveModel } from "../catalogue/catalogue";
+import { resolveModel } from "../catalogue/library";
 import { applyScaleShift, fitScaleShift } from "../core/alignment";
 import { PlumblineError } from "../core/errors";
 import type { FloatMap } from "../core/image";

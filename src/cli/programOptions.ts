@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { resolveModel } from "../catalogue/catalogue";
+import { resolveModel } from "../catalogue/library";
 import type { ModelDescription } from "../catalogue/modelFolder";
 import { PlumblineError, unexpected } from "../core/errors";
 import type { Task } from "../core/semantics";

@@ -1,4 +1,4 @@
-import { resolveModel } from "../catalogue/catalogue";
+import { resolveModel } from "../catalogue/library";
 import type { ModelDescription } from "../catalogue/modelFolder";
 import { PlumblineError, unexpected } from "../core/errors";
 import type { Task } from "../core/semantics";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { resolveModel } from "../catalogue/catalogue";
+import { resolveModel } from "../catalogue/library";
 import { PlumblineError } from "../core/errors";
 import { evaluateDepth, normalsErrors, normalsMetrics } from "../core/metrics";
 import { convertFrame } from "../core/normals";

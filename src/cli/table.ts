@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { resolveModel } from "../catalogue/catalogue";
+import { resolveModel } from "../catalogue/library";
 import { PlumblineError } from "../core/errors";
 import { evaluateDepth, meanDepthMetrics, normalsErrors, normalsMetrics, type DepthMetrics, type NormalsMetrics } from "../core/metrics";
 import { convertFrame } from "../core/normals";

@@ -24,7 +24,7 @@ export interface Models {
  * whose id is their path; a checkpoint of either task is listed once for each. Throws when the shipped catalogue is damaged.
  */
 export async function findModels(modelsDir: string, folders: readonly string[]): Promise<Models> {
-  const shipped = (await readCatalogue(modelsDir)).map(({ id, name, task, endToEnd, dir, defaults }): Model => ({ id, name, task, endToEnd, dir, processingResolution: defaults.processingResolution }));
+  const shipped = (await readCatalogue(modelsDir)).shipped.map(({ id, name, task, endToEnd, dir, defaults }): Model => ({ id, name, task, endToEnd, dir, processingResolution: defaults.processingResolution }));
   const found = await Promise.allSettled(folders.map(modelsOfFolder));
   return {
     models: [...shipped, ...found.flatMap((outcome) => (outcome.status === "fulfilled" ? outcome.value : []))],

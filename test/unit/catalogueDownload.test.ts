@@ -161,7 +161,9 @@ describe("downloading a model", () => {
   it("refuses a second download of the same model, and takes over from a process that died", async () => {
     hub.fault = ({ kind }) => (kind === "cdn" ? { kind: "slow", chunk: 2000, everyMillis: 10 } : undefined);
     let first: Promise<string> = Promise.resolve("");
-    await new Promise<void>((begun) => (first = pull({ onProgress: ({ phase }) => phase === "downloading" && begun() })));
+    await new Promise<void>((begun) => {
+      first = pull({ onProgress: ({ phase }) => phase === "downloading" && begun() });
+    });
     await assert.rejects(pull(), { code: "bad-argument", message: /being downloaded already/ });
     await assertInstalled(await first);
     await rm(storage, { recursive: true });

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { readCatalogue, resolveModel } from "../../src/catalogue/catalogue";
+import { catalogueSchema, readCatalogue } from "../../src/catalogue/catalogue";
+import { chooseFiles, recogniseLayout } from "../../src/catalogue/fileChoice";
+import { resolveModel } from "../../src/catalogue/library";
 import { describeModel } from "../../src/catalogue/modelFolder";
 
 describe("catalogue", () => {
@@ -18,7 +20,7 @@ describe("catalogue", () => {
   const write = (...models: unknown[]): Promise<void> => writeFile(join(modelsDir, "catalogue.json"), JSON.stringify({ models }));
 
   it("describes the shipped models as their folders do", async () => {
-    const shipped = await readCatalogue("models");
+    const { shipped } = await readCatalogue("models");
     assert.deepEqual(shipped.map(({ task, endToEnd }) => `${task} ${endToEnd}`).sort(), ["depth false", "depth true", "normals false", "normals true"]);
     for (const { id, dir, task, endToEnd, defaults } of shipped) {
       const model = await describeModel(dir);
@@ -29,13 +31,55 @@ describe("catalogue", () => {
     assert.equal(vaes.size, 1, "the shipped models share one VAE");
   });
 
-  it("agrees with its JSON schema on what an entry must have", async () => {
-    const schema = JSON.parse(await readFile("models/catalogue.schema.json", "utf8")) as { properties: { models: { items: { required: string[] } } } };
-    assert.deepEqual(schema.properties.models.items.required.sort(), Object.keys(entry).sort());
+  it("agrees with its JSON schema, and refuses an entry that lacks anything", async () => {
+    assert.deepEqual(JSON.parse(await readFile("models/catalogue.schema.json", "utf8")), catalogueSchema(), "write catalogueSchema() to models/catalogue.schema.json");
     for (const key of Object.keys(entry)) {
       await write({ ...entry, [key]: undefined });
-      await assert.rejects(readCatalogue(modelsDir), { code: "bad-model" }, `an entry without ${key}`);
+      await assert.rejects(readCatalogue(modelsDir), { code: "bad-model", message: new RegExp(key) }, `an entry without ${key}`);
     }
+  });
+
+  it("knows every checkpoint of the paper's authors and of those it builds on, with licence, frame and the paper's figures", async () => {
+    const { downloads, layouts } = await readCatalogue("models");
+    const find = (repository: string) => {
+      const found = downloads.find((download) => download.repository === repository);
+      assert.ok(found, repository);
+      return found;
+    };
+    // Tables 1, 2 and 3 of the paper.
+    assert.deepEqual(find("GonzaloMG/marigold-e2e-ft-depth").figures?.[0].values["NYUv2"], [5.2, 96.6]);
+    assert.deepEqual(find("GonzaloMG/stable-diffusion-e2e-ft-normals").figures?.[0].values["Sintel"], [33.5, 22.3]);
+    assert.deepEqual(find("GonzaloMG/geowizard-e2e-ft").figures?.[0].values["iBims-1"], [16.2, 69.4]);
+    assert.deepEqual(find("prs-eth/marigold-depth-v1-0").figures?.map(({ steps, ensemble, values }) => [steps, ensemble, ...values["DIODE"]]), [[50, 10, 30.8, 77.3], [50, 1, 31, 77.2], [1, 1, 31.1, 76.8]]);
+    for (const { repository, predicts, layout, licence, family, endToEnd, defaults } of downloads) {
+      if (predicts.normals) assert.equal(predicts.normals, repository.startsWith("prs-eth/") ? "RUB" : "LUB", repository);
+      assert.ok(layout in layouts && licence.url.startsWith("https://"), repository);
+      assert.equal(licence.nonCommercial ?? false, /-NC-/.test(licence.name), repository);
+      assert.equal(defaults?.noise === "zeros", endToEnd, repository);
+      if (family === "feedforward") assert.equal(predicts.depth, repository.includes("metric3d") ? "metric-depth" : "affine-disparity", repository);
+    }
+  });
+
+  it("tells the layouts of repositories apart, and takes fp16 before fp32 and .safetensors before .bin", async () => {
+    const { layouts } = await readCatalogue("models");
+    const list = (...paths: string[]) => paths.map((path) => ({ path, bytes: 1, hash: { kind: "sha256" as const, hex: "0" } }));
+    const weights = (folder: string, stem: string) => ["safetensors", "fp16.safetensors", "bin", "fp16.bin"].map((ending) => `${folder}/${stem}.${ending}`);
+    const common = ["README.md", "model_index.json", "scheduler/scheduler_config.json", "unet/config.json", ...weights("unet", "diffusion_pytorch_model"), "vae/config.json", "vae/diffusion_pytorch_model.bin"];
+    const marigold = list(...common, "text_encoder/config.json", "text_encoder/model.safetensors", "tokenizer/vocab.json", "tokenizer/tokenizer_config.json", "tokenizer/merges.txt");
+    assert.equal(recogniseLayout(marigold, layouts), "marigold");
+    assert.deepEqual(chooseFiles(marigold, layouts["marigold"], "o/n").map(({ path }) => path), [
+      "model_index.json", "scheduler/scheduler_config.json", "unet/config.json", "unet/diffusion_pytorch_model.fp16.safetensors", "vae/config.json", "vae/diffusion_pytorch_model.bin",
+      "text_encoder/config.json", "text_encoder/model.safetensors", "tokenizer/vocab.json", "tokenizer/tokenizer_config.json",
+    ]);
+    assert.equal(recogniseLayout(list(...common, "image_encoder/config.json", "image_encoder/model.safetensors", "feature_extractor/preprocessor_config.json"), layouts), "geowizard");
+    const optimum = list("model_index.json", "scheduler/scheduler_config.json", "tokenizer/vocab.json", "tokenizer/tokenizer_config.json", ...["unet", "vae_encoder", "vae_decoder", "text_encoder"].map((part) => `${part}/model.onnx`), "unet/model.onnx_data");
+    assert.equal(recogniseLayout(optimum, layouts), "optimum");
+    assert.equal(chooseFiles(optimum, layouts["optimum"], "o/n").length, 9);
+    const onnx = list("config.json", "preprocessor_config.json", "onnx/model.onnx", "onnx/model_fp16.onnx", "onnx/model_q4.onnx");
+    assert.equal(recogniseLayout(onnx, layouts), "onnx");
+    assert.deepEqual(chooseFiles(onnx, layouts["onnx"], "o/n").map(({ path }) => path), ["config.json", "preprocessor_config.json", "onnx/model.onnx"]);
+    assert.equal(recogniseLayout(list("config.json", "diffusion_pytorch_model.safetensors"), layouts), "autoencoder-tiny");
+    assert.equal(recogniseLayout(list("config.json", "pytorch_model.bin"), layouts), undefined);
   });
 
   it("resolves an id with the catalogue's defaults, and a folder with its own", async () => {
