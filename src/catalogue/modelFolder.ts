@@ -4,6 +4,7 @@ import { PlumblineError, unexpected } from "../core/errors";
 import type { Semantics, Task } from "../core/semantics";
 import { repositoryOf, type Checkpoint } from "./families/components";
 import type { ModelDescription } from "./families/description";
+import { describeDepthFm, isDepthFm } from "./families/depthfm";
 import { describeGeoWizard, geoWizardClass } from "./families/geowizard";
 import { describeMarigold, marigoldClasses } from "./families/marigold";
 import { objectAt, readJsonFile, required, stringAt } from "./jsonFile";
@@ -19,11 +20,12 @@ const folderRemedy = "Choose a folder in diffusers layout, the one that holds mo
  * Throws `not-found`, `bad-model` or `unsupported`, naming the file and what was expected in it.
  */
 export async function describeModel(path: string): Promise<ModelDescription> {
+  if (await isDepthFm(resolve(path))) return describeDepthFm(resolve(path));
   const checkpoint = await openCheckpoint(path);
   const { className, index } = checkpoint;
   if (marigoldClasses.includes(className)) return describeMarigold(checkpoint);
   if (className === geoWizardClass) return describeGeoWizard(checkpoint);
-  throw new PlumblineError("unsupported", `Expected ${[...marigoldClasses, geoWizardClass].join(", ")} for "_class_name" of ${index.path} but received "${className}".`, "Choose a checkpoint of Marigold, GeoWizard, or one of their E2E fine-tuned descendants.");
+  throw new PlumblineError("unsupported", `Expected ${[...marigoldClasses, geoWizardClass].join(", ")} for "_class_name" of ${index.path} but received "${className}".`, "Choose a checkpoint of Marigold, GeoWizard, one of their E2E fine-tuned descendants, or DepthFM.");
 }
 
 /** What the numbers of a model's maps mean for one task. Throws `bad-argument` when the model was not trained for it. */

@@ -10,6 +10,7 @@ import { unexpected } from "../core/errors";
 import { figureSvg, type FigureRow, type FigureTile } from "../core/figure";
 import type { FloatMap } from "../core/image";
 import { noiseStory } from "../core/noiseStory";
+import { noisePlan } from "../core/schedulers/noiseLevels";
 import { presetIds, presets, type Preset } from "../core/presets";
 import { resizeMap } from "../core/resize";
 import type { Task } from "../core/semantics";
@@ -149,7 +150,7 @@ async function figureRows({ photo, tasks }: Compared, runs: readonly ComparedRun
 
 /** What the others are set against where nothing else can be shown: the first run whose network is told the truth about the noise, else the first. */
 function referenceOf(tasks: readonly ComparedTask[]): ComparedTask | undefined {
-  const isTold = ({ plan }: ComparedTask): boolean => plan.every(({ toldNoise, inputNoise }) => Math.abs(toldNoise - inputNoise) <= 0.02);
+  const isTold = ({ plan }: ComparedTask): boolean => noisePlan(plan).every(({ toldNoise, inputNoise }) => Math.abs(toldNoise - inputNoise) <= 0.02);
   return tasks.find(isTold) ?? tasks[0];
 }
 
@@ -206,7 +207,7 @@ function comparisonText({ tasks }: Compared, truth: Truth): string {
     const stdText = std === undefined ? "-" : task.task === "normals" ? `${((std * 180) / Math.PI).toFixed(1)}°` : shortNumber(std);
     const errorText = error === undefined ? "-" : task.task === "normals" ? `${error.toFixed(2)}°` : `${(100 * error).toFixed(2)} %`;
     return [
-      run.label, task.task, String(plan.length), String(plan[0].timestep), plan[0].toldNoise.toFixed(3), plan[0].inputNoise.toFixed(3),
+      run.label, task.task, String(plan.length), String(plan[0].timestep), plan[0].toldNoise?.toFixed(3) ?? "-", plan[0].inputNoise?.toFixed(3) ?? "-",
       stdText, plan.length > 1 ? `${shortNumber(curves.distanceToLast[0])}${unit}` : "-", ...(withTruth ? [errorText] : []), cached ? "cached" : duration(result.provenance.timingsMillis.total),
     ];
   });

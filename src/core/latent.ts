@@ -66,6 +66,12 @@ export function decoderInput(latent: Tensor, scalingFactor: number): Tensor {
 
 /** Depth 0..1 (affine-invariant, larger = farther) of image n of a decoded [N, C, H, W]: mean over C, clipped to -1..1. */
 export function depthFromDecoded(decoded: Tensor, n = 0): FloatMap {
+  const mean = meanOverChannels(decoded, n);
+  return { ...mean, data: mean.data.map((value) => (Math.min(1, Math.max(-1, value)) + 1) / 2) };
+}
+
+/** The mean over the channels of image n of a decoded [N, C, H, W]. */
+export function meanOverChannels(decoded: Tensor, n = 0): FloatMap {
   const [, channels, height, width] = decoded.dims;
   const plane = height * width;
   const start = n * channels * plane;
@@ -73,7 +79,7 @@ export function depthFromDecoded(decoded: Tensor, n = 0): FloatMap {
   for (let p = 0; p < plane; p++) {
     let sum = 0;
     for (let c = 0; c < channels; c++) sum += decoded.data[start + c * plane + p];
-    data[p] = (Math.min(1, Math.max(-1, sum / channels)) + 1) / 2;
+    data[p] = sum / channels;
   }
   return { width, height, channels: 1, data };
 }

@@ -1,13 +1,17 @@
-import type { StepNoise } from "./schedulers/noiseLevels";
+import { noisePlan, type PlannedStep, type StepNoise } from "./schedulers/noiseLevels";
 
 /** What is told about one run. */
 export interface NoiseRun {
   readonly label: string;
-  readonly plan: readonly StepNoise[];
+  readonly plan: readonly PlannedStep[];
   /** Starts from zeros instead of noise. */
   readonly zeros: boolean;
   /** Fine-tuned end to end: on zeros and the last timestep. */
   readonly endToEnd: boolean;
+}
+
+interface ToldRun extends NoiseRun {
+  readonly plan: readonly StepNoise[];
 }
 
 /** Gaps of noise levels (0..1) that are rounding of the schedule, and those that a network does not notice. */
@@ -19,8 +23,8 @@ const mostTold = 3;
 
 /** What the noise levels of the runs on show mean, in sentences, the worst first; empty without runs. */
 export function noiseStory(runs: readonly NoiseRun[]): readonly string[] {
-  const planned = runs.filter(({ plan }) => plan.length > 0);
-  const worst = (run: NoiseRun): number => Math.max(...run.plan.map(gapOf));
+  const planned = runs.map((run) => ({ ...run, plan: noisePlan(run.plan) })).filter(({ plan }) => plan.length > 0);
+  const worst = (run: ToldRun): number => Math.max(...run.plan.map(gapOf));
   const [fitting, gaping] = [planned.filter((run) => worst(run) <= slight), planned.filter((run) => worst(run) > slight)];
   const flawed = gaping.filter((run) => !isMeant(run)).sort((a, b) => worst(b) - worst(a));
   const sentences = flawed.slice(0, mostTold).map(gapSentence);
@@ -41,7 +45,7 @@ function isMeant({ zeros, endToEnd }: NoiseRun): boolean {
   return zeros && endToEnd;
 }
 
-function gapSentence(run: NoiseRun): string {
+function gapSentence(run: ToldRun): string {
   const { label, plan, zeros, endToEnd } = run;
   const at = plan.reduce((most, step, i) => (gapOf(step) > gapOf(plan[most]) ? i : most), 0);
   const { timestep, toldNoise, inputNoise } = plan[at];

@@ -1,14 +1,16 @@
 import { relative, sep } from "node:path";
 import { describeModel, readEmptyPromptIds, semanticsOf, type EmptyPrompt, type ModelDescription, type NetworkSource } from "../catalogue/modelFolder";
 import { throwIfCancelled, unexpected } from "../core/errors";
-import type { StepNoise } from "../core/schedulers/noiseLevels";
+import type { PlannedStep } from "../core/schedulers/noiseLevels";
 import { samplerOf } from "../core/schedulers/sampler";
 import type { Semantics } from "../core/semantics";
-import type { Device, Domain, RunRequest } from "../core/settings";
+import type { Device, RunRequest, RunSettings } from "../core/settings";
 import type { Tensor } from "../core/tensor";
 import type { ConvertOptions } from "../graph/convert";
 import { openSafetensors, readTensor } from "../io/safetensors";
+import { openTorchFile } from "../io/torchFile";
 import { geoWizard } from "../pipeline/families/geowizard";
+import { depthFm } from "../pipeline/families/depthfm";
 import { marigold } from "../pipeline/families/marigold";
 import type { LatentFamily, Network } from "../pipeline/networks";
 import type { Estimator } from "../pipeline/predict";
@@ -22,7 +24,7 @@ export interface DescribedModel {
   readonly description: ModelDescription;
   readonly semantics: Semantics;
   /** Every step before it is run. */
-  readonly plan: readonly StepNoise[];
+  readonly plan: readonly PlannedStep[];
   /** SHA-256 by path relative to the model folder, with forward slashes. */
   readonly fileHashes: Readonly<Record<string, string>>;
   /** Names the encoder by what it is made of, and by how images are made for it. */
@@ -30,7 +32,7 @@ export interface DescribedModel {
 }
 
 /** A network of a model: where it comes from, and what of it is built. */
-interface Part {
+export interface Part {
   readonly source: NetworkSource;
   readonly options: ConvertOptions;
 }
@@ -75,12 +77,13 @@ export async function loadModel({ task, settings }: RunRequest, { description, p
     kind: "latent",
     encoder: isEncoded ? loadedWhenUsed(loadEncoder) : await loadEncoder(),
     decoder: await load({ source: vae.decoder, options: { part: "decoder" } }),
-    family: await loadFamily(description, { load, domain: settings.domain, plan }),
+    family: await loadFamily(description, settings, plan, load),
     task,
     scheduler,
     scalingFactor: vae.scalingFactor,
     downsamplingFactor: vae.downsamplingFactor,
     resizeFilter: description.resizeFilter,
+    sizeMultiple: description.sizeMultiple,
   };
 }
 
@@ -88,12 +91,16 @@ export async function loadModel({ task, settings }: RunRequest, { description, p
  * Marigold's prompt is made a constant of the UNet; so is the timestep of an E2E fine-tuned model in one step, which it never
  * leaves (another model is kept open for any number of steps).
  */
-async function loadFamily(description: ModelDescription, { load, domain = "indoor", plan }: { load: Load; domain?: Domain; plan: DescribedModel["plan"] }): Promise<LatentFamily> {
+async function loadFamily(description: ModelDescription, { domain = "indoor", noise }: RunSettings, plan: DescribedModel["plan"], load: Load): Promise<LatentFamily> {
   const { unet, endToEnd } = description;
   const timestep = endToEnd && plan.length === 1 ? plan[0].timestep : undefined;
   if (description.family === "marigold") {
     const encoderHiddenStates = await emptyPromptEmbedding(description.emptyPrompt, load);
     return marigold({ unet: await load({ source: unet, options: { timestep, encoderHiddenStates } }), constantTimestep: timestep });
+  }
+  if (description.family === "depthfm") {
+    const encoderHiddenStates = await emptyPromptEmbedding(description.emptyPrompt, load);
+    return depthFm({ unet: await load({ source: unet, options: { encoderHiddenStates } }), isNoised: noise.kind !== "zeros" });
   }
   const joint = await load({ source: unet, options: { timestep, jointTasks: 2 } });
   const imageEncoder = await load({ source: description.imageEncoder, options: {} });
@@ -103,9 +110,11 @@ async function loadFamily(description: ModelDescription, { load, domain = "indoo
 /** The embedding [1, S, C] of the empty prompt: stored beside the model, or computed by its own text encoder. */
 export async function emptyPromptEmbedding(emptyPrompt: EmptyPrompt, load: Load): Promise<Tensor> {
   if (emptyPrompt.kind === "stored") {
-    const embedding = await readTensor(await openSafetensors(emptyPrompt.path), "empty_text_embed");
-    if (embedding.dims.length !== 3 || embedding.dims[0] !== 1) throw unexpected("bad-model", `empty_text_embed of ${emptyPrompt.path}`, "shape [1, S, C]", embedding.dims);
-    return embedding;
+    const { path, tensor: name } = emptyPrompt;
+    const { dims, data } = await readTensor(await (path.endsWith(".safetensors") ? openSafetensors(path) : openTorchFile(path)), name);
+    const shape = dims.length === 2 ? [1, ...dims] : dims;
+    if (shape.length !== 3 || shape[0] !== 1) throw unexpected("bad-model", `${name} of ${path}`, "shape [1, S, C]", dims);
+    return { dims: shape, data };
   }
   const ids = await readEmptyPromptIds(emptyPrompt.tokenizerDir);
   const network = await load({ source: emptyPrompt.textEncoder, options: {} });
@@ -114,7 +123,7 @@ export async function emptyPromptEmbedding(emptyPrompt: EmptyPrompt, load: Load)
 }
 
 /** Every network that the numbers of a run depend on. */
-function networksOf(description: ModelDescription): readonly Part[] {
+export function networksOf(description: ModelDescription): readonly Part[] {
   const { unet, vae } = description;
   const conditioning = conditioningOf(description);
   return [...(conditioning ? [{ source: conditioning, options: {} }] : []), encoderOf(description), { source: vae.decoder, options: { part: "decoder" } }, { source: unet, options: {} }];

@@ -6,12 +6,12 @@ import { notFound } from "../io/jsonFile";
 
 /** The graph of a network: built from a checkpoint's component, or a file as it is, which the options do not change. Throws what `convertComponent` throws. */
 export async function graphOf(source: NetworkSource, options: ConvertOptions): Promise<NetworkGraph> {
-  if (source.kind === "component") return convertComponent(source.dir, options);
+  if (source.kind === "component") return convertComponent(source.dir, { ...options, weightsFile: source.weightsFile });
   const model = await readFile(source.path).catch((cause: unknown) => Promise.reject(notFound(source.path, cause)));
   return { model, weightsDir: dirname(source.path), files: [source.path] };
 }
 
 /** The `files` of that graph, without building it. Throws where they are missing or damaged. */
 export async function sourceFiles(source: NetworkSource, options: ConvertOptions = {}): Promise<readonly string[]> {
-  return source.kind === "component" ? componentFiles(source.dir, options) : [source.path];
+  return source.kind === "component" ? componentFiles(source.dir, { ...options, weightsFile: source.weightsFile }) : [source.path];
 }

@@ -110,7 +110,7 @@ async function compute(engine: Engine, job: Job, prepared: Preparation, runKey: 
   const progress = (stage: Stage): Promise<void> => report({ type: "progress", runId, stage, ...tracker.now() });
   await progress("load");
   const imageLatents = engine.latents.of(contentOf(job), `${model.encoderHash} ${chosen.device}`);
-  const size = processingSizeOf(image.image, settings.processingResolution, model.description.vae.downsamplingFactor);
+  const size = processingSizeOf(image.image, settings.processingResolution, model.description.vae.downsamplingFactor, model.description.sizeMultiple);
   const estimator = await loadModel(run, model, chosen.device, engine.store, { isEncoded: imageLatents.get(size) !== undefined, signal });
   const loadMillis = performance.now() - startMillis;
   await reportDevice(job, chosen);

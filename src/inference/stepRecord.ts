@@ -21,8 +21,13 @@ export function recordedTensors(task: Task, initialNoise: Tensor | undefined, st
     stacked("prev_sample", steps.map(({ latents }) => latents.prevSample)),
     stacked("pred_original_sample", steps.map(({ latents }) => latents.predOriginalSample)),
     stacked(task === "depth" ? "depth_per_step" : "normals_per_step", steps.map(({ map }) => tensorFromMap(map))),
-    { name: "timesteps", dims: [steps.length], data: BigInt64Array.from(steps, ({ latents }) => BigInt(latents.timestep)) },
+    { name: "timesteps", dims: [steps.length], data: timestepsOf(steps.map(({ latents }) => latents.timestep)) },
   ];
+}
+
+/** Training timesteps as whole numbers, times of a flow as they are. */
+function timestepsOf(timesteps: readonly number[]): BigInt64Array | Float32Array {
+  return timesteps.every(Number.isInteger) ? BigInt64Array.from(timesteps, BigInt) : Float32Array.from(timesteps);
 }
 
 /** Tensors of one shape along a new first axis. */

@@ -3,6 +3,7 @@ import type { FloatMap, RgbImage } from "../core/image";
 import { startingNoise } from "../core/random";
 import type { Size } from "../core/resize";
 import type { SchedulerConfig } from "../core/schedulers/config";
+import type { FlowConfig } from "../core/schedulers/flow";
 import { samplerOf, type Sampler } from "../core/schedulers/sampler";
 import type { Task } from "../core/semantics";
 import type { RunSettings } from "../core/settings";
@@ -23,10 +24,12 @@ export interface LatentEstimator {
   readonly decoder: Network;
   readonly family: LatentFamily;
   readonly task: Task;
-  readonly scheduler: SchedulerConfig;
+  readonly scheduler: SchedulerConfig | FlowConfig;
   readonly scalingFactor: number;
   readonly downsamplingFactor: number;
   readonly resizeFilter: "bilinear" | "bicubic";
+  /** Both sides of what the networks see are multiples of this; 1 when absent. */
+  readonly sizeMultiple?: number;
 }
 
 /** A loaded model. */
@@ -68,7 +71,7 @@ export interface Prediction {
  * Throws `bad-argument`, `bad-image`, `cancelled` (between two runs of a network), or what a network throws.
  */
 export async function predict(source: RgbImage, estimator: Estimator, settings: RunSettings, options: PredictOptions): Promise<Prediction> {
-  const { encoder, decoder, family, task, scheduler, scalingFactor, downsamplingFactor, resizeFilter } = estimator;
+  const { encoder, decoder, family, task, scheduler, scalingFactor, resizeFilter } = estimator;
   const { observer, signal } = options;
 
   // 0. Everything is checked before anything runs.
@@ -78,7 +81,7 @@ export async function predict(source: RgbImage, estimator: Estimator, settings: 
   const timer = workTimer(observer, signal);
 
   // 1. The size that the networks see.                                      H x W
-  const size = processingSizeOf(source, settings.processingResolution, downsamplingFactor);
+  const size = processingSizeOf(source, settings.processingResolution, estimator.downsamplingFactor, estimator.sizeMultiple);
 
   // 2. The image in -1..1, its latent, once per encoder and size, and what else the denoiser is conditioned on.   [1, 3, H, W] -> [1, 4, h, w]
   const image = once(() => preprocess(source, size, resizeFilter));

@@ -5,13 +5,17 @@ import { maxEdgeSize, resizeRgb, resizeRgbPillow, resizeRgbToBytes, type Size } 
 import type { Tensor } from "../core/tensor";
 
 /**
- * The size at which the networks see an image: its longest side at the processing resolution, 0 keeps the size.
- * Throws `bad-image` where a side would be too short for the networks (less than one latent pixel).
+ * The size at which the networks see an image: its longest side at the processing resolution, 0 keeps the size; then both sides
+ * are cut down to multiples of `sizeMultiple`. Throws `bad-image` where a side would be too short for the networks (less than
+ * one latent pixel, or one multiple).
  */
-export function processingSizeOf(image: Size, processingResolution: number, downsamplingFactor: number): Size {
-  const size = maxEdgeSize(image, processingResolution);
-  if (Math.min(size.width, size.height) < downsamplingFactor) {
-    throw new PlumblineError("bad-image", `Expected both sides of the image to be at least ${downsamplingFactor} pixels at the processing resolution but received ${size.width} x ${size.height}.`, "Choose a higher processing resolution or a less narrow image.");
+export function processingSizeOf(image: Size, processingResolution: number, downsamplingFactor: number, sizeMultiple = 1): Size {
+  const { width, height } = maxEdgeSize(image, processingResolution);
+  const cut = (side: number): number => side - (side % sizeMultiple);
+  const size = { width: cut(width), height: cut(height) };
+  const shortest = Math.max(downsamplingFactor, sizeMultiple);
+  if (Math.min(size.width, size.height) < shortest) {
+    throw new PlumblineError("bad-image", `Expected both sides of the image to be at least ${shortest} pixels at the processing resolution but received ${width} x ${height}.`, "Choose a higher processing resolution or a less narrow image.");
   }
   return size;
 }

@@ -4,7 +4,7 @@ import type { Semantics, Task } from "../core/semantics";
 import type { Device, DeviceChoice, RunRequest, RunSettings } from "../core/settings";
 
 /** Raised whenever a message changes shape; host and child refuse to talk across versions. */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 
 /** Where a result came from; written as run.json and shown in the panel. */
 export interface Provenance {
@@ -20,7 +20,7 @@ export interface Provenance {
   readonly semantics: Semantics;
   readonly settings: RunSettings;
   readonly processingSize: { readonly width: number; readonly height: number };
-  /** Training-timestep indices in the order in which they were run, 0-based. */
+  /** Training-timestep indices in the order in which they were run, 0-based; of a flow times from 0 to 1. Empty where a model has none. */
   readonly timesteps: readonly number[];
   readonly device: Device;
   /** Why the device is not the one asked for; absent when it is. */
@@ -60,15 +60,19 @@ export interface RunResult {
   readonly provenance: Provenance;
 }
 
-/** One denoising step before it is run, from the schedule alone. Noise levels are sqrt(1 - alphaBar), 0 (image) to 1 (noise). */
+/**
+ * One step before it is run, from the schedule alone. Noise levels are sqrt(1 - alphaBar), 0 (image) to 1 (noise); the steps of a
+ * flow have none.
+ */
 export interface StepPlan {
+  /** A training-timestep index, 0-based; of a flow a time from 0 to 1. */
   readonly timestep: number;
   /** Of the timestep that the network is told. */
-  readonly alphaBar: number;
+  readonly alphaBar?: number;
   /** sqrt(1 - alphaBar): the noise level that the network is told. */
-  readonly toldNoise: number;
+  readonly toldNoise?: number;
   /** The level of the noise that its input really holds: 1 (0 for zeros) at first, then what the step before left. */
-  readonly inputNoise: number;
+  readonly inputNoise?: number;
 }
 
 /** What the child reports while a prediction runs, in order. */

@@ -1,6 +1,6 @@
 import { csvFrom } from "../../src/core/csv";
+import { noisePlan, type StepNoise } from "../../src/core/schedulers/noiseLevels";
 import type { Task } from "../../src/core/semantics";
-import type { StepPlan } from "../../src/protocol/inference";
 import { Chart, type ChartGap, type ChartLine, type ChartPoint, type ChartView } from "./chart";
 import { el, setText } from "../dom";
 import { noiseStory } from "../../src/core/noiseStory";
@@ -49,7 +49,7 @@ export class NoisePlot implements PlotTab {
 
   csv(): string {
     const rows = this.#runs.flatMap(({ label, steps, run }) =>
-      run.plan.map(({ timestep, alphaBar, toldNoise, inputNoise }, i) => [label, i + 1, steps, timestep, alphaBar, toldNoise, inputNoise]));
+      noisePlan(run.plan).map(({ timestep, alphaBar, toldNoise, inputNoise }, i) => [label, i + 1, steps, timestep, alphaBar, toldNoise, inputNoise]));
     return csvFrom(["run", "step", "steps", "timestep (0-based)", "alpha-bar", "told noise level (0..1)", "input noise level (0..1)"], rows);
   }
 
@@ -61,17 +61,17 @@ export class NoisePlot implements PlotTab {
 
 /** A run a row where depth and normals have the same schedule, else both. */
 function distinctRuns(page: Page, { slots }: PlotTools): readonly PlottedRun[] {
-  const of = (task: Task): readonly PlottedRun[] => plottedRuns(page, slots, task).filter(({ run }) => run.plan.length > 0);
+  const of = (task: Task): readonly PlottedRun[] => plottedRuns(page, slots, task).filter(({ run }) => noisePlan(run.plan).length > 0);
   const depth = of("depth");
   const normals = of("normals");
   return page.scene.rows.flatMap(({ rowId }) => {
     const [a, b] = [depth, normals].map((runs) => runs.find((run) => run.rowId === rowId));
     if (!a || !b) return a ?? b ?? [];
-    return sameNoise(a.run.plan, b.run.plan) ? [a] : [a, b].map((run) => ({ ...run, label: `${run.label} (${run.task})` }));
+    return sameNoise(noisePlan(a.run.plan), noisePlan(b.run.plan)) ? [a] : [a, b].map((run) => ({ ...run, label: `${run.label} (${run.task})` }));
   });
 }
 
-function sameNoise(a: readonly StepPlan[], b: readonly StepPlan[]): boolean {
+function sameNoise(a: readonly StepNoise[], b: readonly StepNoise[]): boolean {
   return a.length === b.length && a.every(({ toldNoise, inputNoise }, i) => toldNoise === b[i].toldNoise && inputNoise === b[i].inputNoise);
 }
 
@@ -82,11 +82,12 @@ function storyOf({ label, run, row, task }: PlottedRun, { session }: Page): Para
 /** Of one run: told, in the input, and what lies between. */
 function linesOf(run: PlottedRun, at: (step: number) => number): { lines: ChartLine[]; gap: ChartGap } {
   const { rowId, slot } = run;
-  const points = (noise: (step: StepPlan) => number): ChartPoint[] => run.run.plan.map((step, i) => ({
+  const plan = noisePlan(run.run.plan);
+  const points = (noise: (step: StepNoise) => number): ChartPoint[] => plan.map((step, i) => ({
     x: at(i), y: noise(step), rowId, step: i,
     text: `${stepText(run, i)}\ntold ${step.toldNoise.toFixed(3)}, in the input ${step.inputNoise.toFixed(3)}`,
   }));
-  const between = run.run.plan.map(({ toldNoise, inputNoise }, i) => ({ x: at(i), low: Math.min(toldNoise, inputNoise), high: Math.max(toldNoise, inputNoise) }));
+  const between = plan.map(({ toldNoise, inputNoise }, i) => ({ x: at(i), low: Math.min(toldNoise, inputNoise), high: Math.max(toldNoise, inputNoise) }));
   return { lines: [{ slot, second: true, points: points(({ inputNoise }) => inputNoise) }, { slot, points: points(({ toldNoise }) => toldNoise) }], gap: { slot, between } };
 }
 
@@ -115,6 +116,9 @@ function multisView(runs: readonly PlottedRun[], axis: StepAxis): ChartView {
 }
 
 function summaryOf(runs: readonly PlottedRun[]): string {
-  const of = ({ label, run: { plan } }: PlottedRun): string => `${label}: first step told ${plan[0].toldNoise.toFixed(2)}, in the input ${plan[0].inputNoise.toFixed(2)}`;
+  const of = ({ label, run: { plan } }: PlottedRun): string => {
+    const [{ toldNoise, inputNoise }] = noisePlan(plan);
+    return `${label}: first step told ${toldNoise.toFixed(2)}, in the input ${inputNoise.toFixed(2)}`;
+  };
   return `Noise level told to the model and noise level of its input, by step. ${runs.map(of).join("; ")}.`;
 }

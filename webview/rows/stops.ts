@@ -1,3 +1,4 @@
+import { noisePlan } from "../../src/core/schedulers/noiseLevels";
 import type { Task } from "../../src/core/semantics";
 import type { StepPlan } from "../../src/protocol/inference";
 import type { RowSettings, ShownRef } from "../../src/protocol/panel";
@@ -87,7 +88,8 @@ function lookOf(task: Task, run: RunView | undefined, { view }: Context): Thumbn
 /** The step of another run at the noise level nearest to that of a step; by its place in the run while a plan is missing. */
 export function nearestStep(from: TimelineView, step: number, to: TimelineView): number {
   const level = from.plan[step]?.toldNoise;
-  if (level === undefined || to.plan.length === 0) return Math.round((step / Math.max(1, from.count - 1)) * (to.count - 1));
-  const gaps = to.plan.map(({ toldNoise }) => Math.abs(toldNoise - level));
+  const plan = noisePlan(to.plan);
+  if (level === undefined || plan.length === 0) return Math.round((step / Math.max(1, from.count - 1)) * (to.count - 1));
+  const gaps = plan.map(({ toldNoise }) => Math.abs(toldNoise - level));
   return gaps.indexOf(Math.min(...gaps));
 }

@@ -1,3 +1,4 @@
+import { noisePlan } from "../../src/core/schedulers/noiseLevels";
 import { iconButton } from "../controls";
 import { attributes, el, icon, setText } from "../dom";
 import { stopsOf, type TimelineView } from "./stops";
@@ -75,10 +76,11 @@ export class Timeline {
     const at = Math.min(shown ?? 0, count - 1);
     const timestep = plan[at]?.timestep ?? steps[at]?.timestep;
     const combined = shown !== undefined && shown >= count;
-    const alphaBar = plan[at] ? ` · ᾱ = ${plan[at].alphaBar.toFixed(4)}` : "";
+    const planned = noisePlan(plan)[at];
+    const alphaBar = planned ? ` · ᾱ = ${planned.alphaBar.toFixed(4)}` : "";
     const step = combined ? `${members} members combined` : `step ${at + 1} of ${count}${timestep === undefined ? "" : ` · t = ${timestep}${alphaBar}`}`;
     setText(this.#step, timestep === undefined && !combined ? "" : step);
-    const told = combined ? undefined : plan[at];
+    const told = combined ? undefined : planned;
     const noise = told ? `noise: told ${told.toldNoise.toFixed(2)} · really ${told.inputNoise.toFixed(2)}` : "";
     const gap = told !== undefined && Math.abs(told.toldNoise - told.inputNoise) > noticeableGap;
     const mismatch = gap && !gapIsMeant;

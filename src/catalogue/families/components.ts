@@ -19,6 +19,8 @@ export interface Checkpoint {
   readonly name: string;
 }
 
+const incomplete = "Download the checkpoint completely.";
+
 /** The folder's name; in the Hugging Face cache (models--OWNER--NAME/snapshots/REVISION) that of the repository. */
 export function repositoryOf(dir: string): string {
   const parts = resolve(dir).split(sep);
@@ -29,13 +31,16 @@ export function repositoryOf(dir: string): string {
 /** The folder of a component: the checkpoint's own, or the one that it names. It must hold config.json and weights. */
 export async function componentSource({ dir, own }: Checkpoint, component: string): Promise<Extract<NetworkSource, { kind: "component" }>> {
   const named = stringAt(objectAt(own, "components"), component);
-  const folder = resolve(dir, named ?? component);
+  return requireComponent(component, resolve(dir, named ?? component));
+}
+
+async function requireComponent(component: string, folder: string, remedy = incomplete): Promise<Extract<NetworkSource, { kind: "component" }>> {
   const files = await readdir(folder).catch(() => undefined);
-  if (!files) throw new PlumblineError("not-found", `Expected a folder for ${component} at ${folder} but there is none.`, "Download the checkpoint completely.");
-  if (!files.includes("config.json")) throw new PlumblineError("not-found", `Expected config.json in ${folder} but it is missing.`, "Download the checkpoint completely.");
+  if (!files) throw new PlumblineError("not-found", `Expected a folder for ${component} at ${folder} but there is none.`, remedy);
+  if (!files.includes("config.json")) throw new PlumblineError("not-found", `Expected config.json in ${folder} but it is missing.`, remedy);
   // Before .safetensors, PyTorch's own format; what else ends with .bin (an optimiser's state) is no network.
   if (!files.some((file) => /\.safetensors(\.index\.json)?$|^(diffusion_)?pytorch_model\b.*\.bin(\.index\.json)?$/.test(file))) {
-    throw new PlumblineError("not-found", `Expected weights as .safetensors or .bin in ${folder} but received none.`, "Download the checkpoint completely.");
+    throw new PlumblineError("not-found", `Expected weights as .safetensors or .bin in ${folder} but received none.`, remedy);
   }
   return { kind: "component", dir: folder };
 }
@@ -52,7 +57,12 @@ export async function readUnet(checkpoint: Checkpoint): Promise<{ readonly sourc
 
 /** The autoencoder, of which encoder and decoder are built apart. */
 export async function readVae(checkpoint: Checkpoint): Promise<VaeDescription> {
-  const source = await componentSource(checkpoint, "vae");
+  return readVaeOf((await componentSource(checkpoint, "vae")).dir);
+}
+
+/** The autoencoder of a folder. Throws with the remedy where there is none. */
+export async function readVaeOf(dir: string, remedy = incomplete): Promise<VaeDescription> {
+  const source = await requireComponent("vae", dir, remedy);
   const config = await readJsonFile(join(source.dir, "config.json"));
   requireClass(config, "AutoencoderKL");
   const blocks = config.values["block_out_channels"];
@@ -72,7 +82,7 @@ export function schedulerPath({ dir }: Checkpoint): string {
 }
 
 export async function readScheduler(checkpoint: Checkpoint): Promise<SchedulerConfig> {
-  const { path, values } = await readJsonFile(schedulerPath(checkpoint), "Download the checkpoint completely.");
+  const { path, values } = await readJsonFile(schedulerPath(checkpoint), incomplete);
   try {
     return parseSchedulerConfig(values);
   } catch (cause) {
@@ -85,10 +95,10 @@ export async function readScheduler(checkpoint: Checkpoint): Promise<SchedulerCo
 export async function findEmptyPrompt(checkpoint: Checkpoint): Promise<EmptyPrompt> {
   const { dir, own } = checkpoint;
   const path = join(dir, "empty_prompt.safetensors");
-  if (await isFile(path)) return { kind: "stored", path };
+  if (await isFile(path)) return { kind: "stored", path, tensor: "empty_text_embed" };
   const tokenizerDir = resolve(dir, stringAt(objectAt(own, "components"), "tokenizer") ?? "tokenizer");
   if (!(await isFile(join(tokenizerDir, "vocab.json")))) {
-    throw new PlumblineError("not-found", `Expected empty_prompt.safetensors or tokenizer/vocab.json in ${dir} but neither is there.`, "Download the checkpoint completely.");
+    throw new PlumblineError("not-found", `Expected empty_prompt.safetensors or tokenizer/vocab.json in ${dir} but neither is there.`, incomplete);
   }
   return { kind: "encoded", textEncoder: await componentSource(checkpoint, "text_encoder"), tokenizerDir };
 }

@@ -1,5 +1,6 @@
 import type { ClipPreprocessing } from "../../core/latent";
 import type { SchedulerConfig } from "../../core/schedulers/config";
+import type { FlowConfig } from "../../core/schedulers/flow";
 import type { NormalsFrame, Task } from "../../core/semantics";
 import type { TimestepSpacing } from "../../core/settings";
 
@@ -13,11 +14,11 @@ export interface ModelDefaults {
 }
 
 /** Where a network comes from: a component folder (config.json beside its weights), or a file in ONNX format. Absolute. */
-export type NetworkSource = { readonly kind: "component"; readonly dir: string } | { readonly kind: "onnx"; readonly path: string };
+export type NetworkSource = { readonly kind: "component"; readonly dir: string; /** Where it has none of the usual names. */ readonly weightsFile?: string } | { readonly kind: "onnx"; readonly path: string };
 
 /** Where the constant cross-attention input comes from: a stored embedding, or the checkpoint's own text encoder. */
 export type EmptyPrompt =
-  | { readonly kind: "stored"; readonly path: string }
+  | { readonly kind: "stored"; readonly path: string; readonly tensor: string }
   | { readonly kind: "encoded"; readonly textEncoder: NetworkSource; readonly tokenizerDir: string };
 
 /** What every model says of itself, whatever its family. */
@@ -52,6 +53,8 @@ export interface LatentDescription extends CommonDescription {
   readonly vae: VaeDescription;
   /** How images are brought to processing size: bilinear as the Marigold code, or Pillow's bicubic. */
   readonly resizeFilter: "bilinear" | "bicubic";
+  /** Both sides are cut down to multiples of this, in pixels; absent where any size will do. */
+  readonly sizeMultiple?: number;
 }
 
 /** Marigold, its end-to-end fine-tuned descendants, and Stable Diffusion fine-tuned end to end: depth or normals. */
@@ -70,5 +73,12 @@ export interface GeoWizardDescription extends LatentDescription {
   readonly clip: ClipPreprocessing;
 }
 
+/** DepthFM: the image's latent flows into that of its depth. */
+export interface DepthFmDescription extends LatentDescription {
+  readonly family: "depthfm";
+  readonly emptyPrompt: EmptyPrompt;
+  readonly scheduler: FlowConfig;
+}
+
 /** What a model holds, checked; no weight has been read. */
-export type ModelDescription = MarigoldDescription | GeoWizardDescription;
+export type ModelDescription = MarigoldDescription | GeoWizardDescription | DepthFmDescription;

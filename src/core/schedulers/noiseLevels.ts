@@ -1,6 +1,14 @@
 import type { NoiseChoice } from "../settings";
 import type { ScheduleEntry } from "./schedule";
 
+/** One step of a schedule, before it is run. */
+export interface PlannedStep {
+  readonly timestep: number;
+  readonly alphaBar?: number;
+  readonly toldNoise?: number;
+  readonly inputNoise?: number;
+}
+
 /** One step of a schedule, and the two noise levels that should be one. A level is sqrt(1 - abar): 0 (image) to 1 (noise). */
 export interface StepNoise {
   readonly timestep: number;
@@ -10,6 +18,12 @@ export interface StepNoise {
   readonly toldNoise: number;
   /** The level that its input really holds. */
   readonly inputNoise: number;
+}
+
+/** The steps of a plan with their noise levels; empty where a model's steps have none, as those of a flow. */
+export function noisePlan(plan: readonly PlannedStep[]): readonly StepNoise[] {
+  const told = plan.filter((step): step is StepNoise => step.toldNoise !== undefined);
+  return told.length === plan.length ? told : [];
 }
 
 /**
