@@ -5,21 +5,24 @@ import type { Semantics, Task } from "../core/semantics";
 import { repositoryOf, type Checkpoint } from "./families/components";
 import type { ModelDescription } from "./families/description";
 import { describeDepthFm, isDepthFm } from "./families/depthfm";
+import { describeFeedForward, isFeedForward } from "./families/feedForward";
 import { describeGeoWizard, geoWizardClass } from "./families/geowizard";
 import { describeMarigold, marigoldClasses } from "./families/marigold";
 import { objectAt, readJsonFile, required, stringAt } from "./jsonFile";
 
 export { readEmptyPromptIds } from "./families/components";
-export type { EmptyPrompt, GeoWizardDescription, MarigoldDescription, ModelDefaults, ModelDescription, NetworkSource } from "./families/description";
+export type { EmptyPrompt, FeedForwardDescription, GeoWizardDescription, LatentModelDescription, MarigoldDescription, ModelDefaults, ModelDescription, NetworkSource } from "./families/description";
 
 const folderRemedy = "Choose a folder in diffusers layout, the one that holds model_index.json.";
 
 /**
- * Reads and checks the JSON files of a model: a checkpoint folder in diffusers layout. Its family is read from the class that
+ * Reads and checks what says how a model is run: the JSON files of a checkpoint folder in diffusers layout, or those beside a network in
+ * ONNX format. Its family is read from the class that
  * model_index.json names; a component may live elsewhere, as `_plumbline.components` there says.
  * Throws `not-found`, `bad-model` or `unsupported`, naming the file and what was expected in it.
  */
 export async function describeModel(path: string): Promise<ModelDescription> {
+  if (await isFeedForward(resolve(path))) return describeFeedForward(path);
   if (await isDepthFm(resolve(path))) return describeDepthFm(resolve(path));
   const checkpoint = await openCheckpoint(path);
   const { className, index } = checkpoint;
@@ -29,9 +32,9 @@ export async function describeModel(path: string): Promise<ModelDescription> {
 }
 
 /** What the numbers of a model's maps mean for one task. Throws `bad-argument` when the model was not trained for it. */
-export function semanticsOf(model: Pick<ModelDescription, "id" | "tasks" | "normalsFrame">, task: Task): Semantics {
+export function semanticsOf(model: Pick<ModelDescription, "id" | "tasks" | "depthKind" | "normalsFrame">, task: Task): Semantics {
   if (!model.tasks.includes(task)) throw unexpected("bad-argument", `the task of model ${model.id}`, model.tasks.join(" or "), task, `Choose a model for ${task}.`);
-  return task === "depth" ? { task, depthKind: "affine-depth" } : { task, frame: model.normalsFrame };
+  return task === "depth" ? { task, depthKind: model.depthKind ?? "affine-depth" } : { task, frame: model.normalsFrame };
 }
 
 async function openCheckpoint(path: string): Promise<Checkpoint> {
@@ -44,6 +47,6 @@ async function openCheckpoint(path: string): Promise<Checkpoint> {
     index,
     own: objectAt(index, "_plumbline"),
     className: required(stringAt(index, "_class_name"), index, "_class_name"),
-    name: `${stringAt(index, "_name_or_path") ?? ""} ${repositoryOf(dir)}`.toLowerCase(),
+    names: [repositoryOf(dir), stringAt(index, "_name_or_path") ?? ""].map((name) => name.toLowerCase()),
   };
 }

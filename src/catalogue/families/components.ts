@@ -15,8 +15,8 @@ export interface Checkpoint {
   /** What Plumbline's own checkpoints add to it; empty in others. */
   readonly own: JsonFile;
   readonly className: string;
-  /** Everything that names the model, in lower case: its repository and the one that it was saved from. */
-  readonly name: string;
+  /** What names the model, in lower case, the likeliest to be right first: its repository, and the one that it was saved from. */
+  readonly names: readonly string[];
 }
 
 const incomplete = "Download the checkpoint completely.";

@@ -10,12 +10,12 @@ export const geoWizardClass = "DepthNormalEstimationPipeline";
 
 /** GeoWizard, and GeoWizard fine-tuned end to end. Throws as `describeModel`. */
 export async function describeGeoWizard(checkpoint: Checkpoint): Promise<GeoWizardDescription> {
-  const { dir, index, own, name } = checkpoint;
+  const { dir, index, own, names } = checkpoint;
   const unet = await readUnet(checkpoint);
   requireTaskLabels(unet.config);
   const vae = await readVae(checkpoint);
   const preprocessorPath = join(dir, "feature_extractor", "preprocessor_config.json");
-  const endToEnd = booleanAt(own, "e2e") ?? /e2e/.test(name);
+  const endToEnd = booleanAt(own, "e2e") ?? names.some((name) => /e2e/.test(name));
   return {
     family: "geowizard",
     id: repositoryOf(dir),

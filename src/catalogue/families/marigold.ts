@@ -17,15 +17,15 @@ export const marigoldClasses = Object.keys(taskOfClass);
 
 /** Marigold, its end-to-end fine-tuned descendants, and Stable Diffusion fine-tuned end to end. Throws as `describeModel`. */
 export async function describeMarigold(checkpoint: Checkpoint): Promise<MarigoldDescription> {
-  const { dir, index, own, className, name } = checkpoint;
+  const { dir, index, own, className, names } = checkpoint;
   if (!Object.hasOwn(taskOfClass, className)) throw unexpected("unsupported", `"_class_name" of ${index.path}`, marigoldClasses.join(", "), className);
   const unet = await readUnet(checkpoint);
   const vae = await readVae(checkpoint);
   const emptyPrompt = await findEmptyPrompt(checkpoint);
   const scheduler = await readScheduler(checkpoint);
-  const endToEnd = booleanAt(own, "e2e") ?? /e2e/.test(name);
-  const task = choiceAt(own, "task", ["depth", "normals"]) ?? choiceAt(index, "prediction_type", ["depth", "normals"]) ?? taskOfClass[className] ?? taskInName(name);
-  const { frame, assumptions } = normalsFrame(checkpoint, task);
+  const endToEnd = booleanAt(own, "e2e") ?? names.some((name) => /e2e/.test(name));
+  const task = choiceAt(own, "task", ["depth", "normals"]) ?? choiceAt(index, "prediction_type", ["depth", "normals"]) ?? taskOfClass[className] ?? names.map(taskInName).find((found) => found !== undefined);
+  const { frame, assumptions } = normalsFrame(checkpoint, endToEnd, task);
   return {
     family: "marigold",
     id: repositoryOf(dir),
@@ -55,13 +55,14 @@ function taskInName(name: string): Task | undefined {
 }
 
 /**
- * The published normals models of prs-eth use RUB (class MarigoldNormalsPipeline); the E2E fine-tuning code and what was
- * trained with it use LUB. The files themselves say nothing about it.
+ * The published normals models of prs-eth use RUB (their class is MarigoldNormalsPipeline, or their index says whether z takes
+ * its full range); the E2E fine-tuning code and what was trained with it use LUB. The files themselves say nothing about it.
  */
-function normalsFrame({ own, className, name }: Checkpoint, task: Task | undefined): { frame: NormalsFrame; assumptions: readonly string[] } {
+function normalsFrame({ index, own, className, names: [repository] }: Checkpoint, endToEnd: boolean, task: Task | undefined): { frame: NormalsFrame; assumptions: readonly string[] } {
   const stated = choiceAt(own, "normals_frame", ["RUB", "LUB"]);
   if (stated) return { frame: stated, assumptions: [] };
-  const frame = className === "MarigoldNormalsPipeline" && !/e2e|gonzalomg/.test(name) ? "RUB" : "LUB";
-  const assumption = `The checkpoint does not state the frame of its normals: ${frame} is assumed from its class and name.`;
+  const isMarigolds = className === "MarigoldNormalsPipeline" || booleanAt(index, "use_full_z_range") !== undefined || repository.startsWith("prs-eth/");
+  const frame = isMarigolds && !endToEnd && !repository.startsWith("gonzalomg/") ? "RUB" : "LUB";
+  const assumption = `The checkpoint does not state the frame of its normals: ${frame} is assumed from its index and name.`;
   return { frame, assumptions: task === "depth" ? [] : [assumption] };
 }
