@@ -1,5 +1,5 @@
 import { relative, sep } from "node:path";
-import { describeModel, readEmptyPromptIds, semanticsOf, type EmptyPrompt, type ModelDescription, type NetworkSource } from "../catalogue/modelFolder";
+import { describeModel, readEmptyPromptIds, semanticsOf, type EmptyPrompt, type LatentModelDescription, type ModelDescription, type NetworkSource } from "../catalogue/modelFolder";
 import { throwIfCancelled, unexpected } from "../core/errors";
 import type { PlannedStep } from "../core/schedulers/noiseLevels";
 import { samplerOf } from "../core/schedulers/sampler";
@@ -27,7 +27,7 @@ export interface DescribedModel {
   readonly plan: readonly PlannedStep[];
   /** SHA-256 by path relative to the model folder, with forward slashes. */
   readonly fileHashes: Readonly<Record<string, string>>;
-  /** Names the encoder by what it is made of, and by how images are made for it. */
+  /** Names the encoder by what it is made of, and by how images are made for it; empty where there is none. */
   readonly encoderHash: string;
 }
 
@@ -41,7 +41,7 @@ export interface Part {
 export async function describeRun({ modelDir, task, settings }: RunRequest, hashes: FileHashes, signal: AbortSignal): Promise<DescribedModel> {
   const description = await describeModel(modelDir);
   const semantics = semanticsOf(description, task);
-  const plan = samplerOf(description.scheduler, settings).plan(settings.noise.kind);
+  const plan = description.family === "feedforward" ? [{ timestep: 0 }] : samplerOf(description.scheduler, settings).plan(settings.noise.kind);
   const fileHashes: Record<string, string> = {};
   const hashed = async (files: readonly string[]): Promise<string> => {
     for (const file of files) {
@@ -52,8 +52,9 @@ export async function describeRun({ modelDir, task, settings }: RunRequest, hash
   };
   await hashed(description.files);
   for (const { source, options } of networksOf(description)) await hashed(await sourceFiles(source, options));
-  const encoder = encoderOf(description);
-  return { description, semantics, plan, fileHashes, encoderHash: `${await hashed(await sourceFiles(encoder.source, encoder.options))} ${description.resizeFilter}` };
+  const encoderFiles = async (latent: LatentModelDescription): Promise<readonly string[]> => sourceFiles(encoderOf(latent).source, encoderOf(latent).options);
+  const encoderHash = description.family === "feedforward" ? "" : `${await hashed(await encoderFiles(description))} ${description.resizeFilter}`;
+  return { description, semantics, plan, fileHashes, encoderHash };
 }
 
 /** Loads one part of a model onto the device of a run. */
@@ -71,6 +72,7 @@ export async function loadModel({ task, settings }: RunRequest, { description, p
     throwIfCancelled(signal);
     return (await store.load({ source, options, device })).network;
   };
+  if (description.family === "feedforward") return { kind: "feedforward", network: await load({ source: description.network, options: {} }), task, spec: description.spec };
   const { vae, scheduler } = description;
   const loadEncoder = (): Promise<Network> => load(encoderOf(description));
   return {
@@ -91,7 +93,7 @@ export async function loadModel({ task, settings }: RunRequest, { description, p
  * Marigold's prompt is made a constant of the UNet; so is the timestep of an E2E fine-tuned model in one step, which it never
  * leaves (another model is kept open for any number of steps).
  */
-async function loadFamily(description: ModelDescription, { domain = "indoor", noise }: RunSettings, plan: DescribedModel["plan"], load: Load): Promise<LatentFamily> {
+async function loadFamily(description: LatentModelDescription, { domain = "indoor", noise }: RunSettings, plan: DescribedModel["plan"], load: Load): Promise<LatentFamily> {
   const { unet, endToEnd } = description;
   const timestep = endToEnd && plan.length === 1 ? plan[0].timestep : undefined;
   if (description.family === "marigold") {
@@ -124,18 +126,19 @@ export async function emptyPromptEmbedding(emptyPrompt: EmptyPrompt, load: Load)
 
 /** Every network that the numbers of a run depend on. */
 export function networksOf(description: ModelDescription): readonly Part[] {
+  if (description.family === "feedforward") return [{ source: description.network, options: {} }];
   const { unet, vae } = description;
   const conditioning = conditioningOf(description);
   return [...(conditioning ? [{ source: conditioning, options: {} }] : []), encoderOf(description), { source: vae.decoder, options: { part: "decoder" } }, { source: unet, options: {} }];
 }
 
 /** The network that makes what the UNet is conditioned on besides the image's latent. */
-function conditioningOf(description: ModelDescription): NetworkSource | undefined {
+function conditioningOf(description: LatentModelDescription): NetworkSource | undefined {
   if (description.family === "geowizard") return description.imageEncoder;
   return description.emptyPrompt.kind === "encoded" ? description.emptyPrompt.textEncoder : undefined;
 }
 
-function encoderOf({ vae }: ModelDescription): Part {
+function encoderOf({ vae }: LatentModelDescription): Part {
   return { source: vae.encoder, options: { part: "encoder" } };
 }
 

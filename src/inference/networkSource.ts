@@ -1,17 +1,33 @@
-import { readFile } from "node:fs/promises";
-import { dirname } from "node:path";
 import type { NetworkSource } from "../catalogue/modelFolder";
-import { componentFiles, convertComponent, type ConvertOptions, type NetworkGraph } from "../graph/convert";
-import { notFound } from "../io/jsonFile";
+import type { Device } from "../core/settings";
+import { componentFiles, convertComponent, type ConvertOptions } from "../graph/convert";
+import { openOnnx } from "../io/onnxFile";
+import type { Network } from "../pipeline/networks";
+import { componentAdapter } from "./onnxNetwork";
+import { createNetwork } from "./session";
 
-/** The graph of a network: built from a checkpoint's component, or a file as it is, which the options do not change. Throws what `convertComponent` throws. */
-export async function graphOf(source: NetworkSource, options: ConvertOptions): Promise<NetworkGraph> {
-  if (source.kind === "component") return convertComponent(source.dir, { ...options, weightsFile: source.weightsFile });
-  const model = await readFile(source.path).catch((cause: unknown) => Promise.reject(notFound(source.path, cause)));
-  return { model, weightsDir: dirname(source.path), files: [source.path] };
+/** A network that is ready to be created, and the files that it is made of, absolute. */
+export interface OpenedNetwork {
+  readonly files: readonly string[];
+  /** Throws what `createNetwork` throws. */
+  create(device: Device): Promise<Network>;
 }
 
-/** The `files` of that graph, without building it. Throws where they are missing or damaged. */
+/**
+ * Opens a network: builds its graph from a checkpoint's component, or reads what a file in ONNX format takes and gives. Throws what
+ * `convertComponent`, `openOnnx` and `componentAdapter` throw.
+ */
+export async function openNetwork(source: NetworkSource, options: ConvertOptions): Promise<OpenedNetwork> {
+  if (source.kind === "component") {
+    const graph = await convertComponent(source.dir, { ...options, weightsFile: source.weightsFile });
+    return { files: graph.files, create: (device) => createNetwork(graph, { device }) };
+  }
+  const file = await openOnnx(source.path);
+  const adapt = componentAdapter(file, options);
+  return { files: file.files, create: async (device) => adapt(await createNetwork(file, { device })) };
+}
+
+/** The `files` of that network, without building it. Throws where they are missing or damaged. */
 export async function sourceFiles(source: NetworkSource, options: ConvertOptions = {}): Promise<readonly string[]> {
-  return source.kind === "component" ? componentFiles(source.dir, { ...options, weightsFile: source.weightsFile }) : [source.path];
+  return source.kind === "component" ? componentFiles(source.dir, { ...options, weightsFile: source.weightsFile }) : (await openOnnx(source.path)).files;
 }

@@ -4,8 +4,7 @@ import type { NetworkSource } from "../catalogue/modelFolder";
 import type { Device } from "../core/settings";
 import type { ConvertOptions } from "../graph/convert";
 import type { Network } from "../pipeline/networks";
-import { graphOf } from "./networkSource";
-import { createNetwork } from "./session";
+import { openNetwork } from "./networkSource";
 
 /** One network to load. */
 export interface NetworkRequest {
@@ -43,7 +42,7 @@ export class NetworkStore {
     this.inUse.clear();
   }
 
-  /** The network, loaded if it is not held or if its files have changed since. Throws what `graphOf` and `createNetwork` throw. */
+  /** The network, loaded if it is not held or if its files have changed since. Throws what `openNetwork` and `create` throw. */
   async load(request: NetworkRequest): Promise<LoadedNetwork> {
     const key = keyOf(request);
     this.inUse.add(key);
@@ -70,11 +69,12 @@ export class NetworkStore {
   }
 
   private async create({ source, options, device }: NetworkRequest): Promise<Held> {
-    const graph = await graphOf(source, { ...options, device });
-    const weightBytes = await weightBytesOf(graph.files);
+    const opened = await openNetwork(source, { ...options, device });
+    const { files } = opened;
+    const weightBytes = await weightBytesOf(files);
     await this.makeRoom(weightBytes);
-    const version = await versionOf(graph.files);
-    return { network: await createNetwork(graph, { device }), files: graph.files, weightBytes, version };
+    const version = await versionOf(files);
+    return { network: await opened.create(device), files, weightBytes, version };
   }
 
   private async makeRoom(weightBytes: number): Promise<void> {
@@ -104,7 +104,7 @@ async function versionOf(files: readonly string[]): Promise<string> {
 async function weightBytesOf(files: readonly string[]): Promise<number> {
   let total = 0;
   for (const file of files) {
-    if (file.endsWith(".safetensors")) total += (await stat(file)).size * (file.includes("fp16") ? 2 : 1);
+    if (!file.endsWith(".json")) total += (await stat(file)).size * (file.includes("fp16") ? 2 : 1);
   }
   return total;
 }

@@ -4,11 +4,11 @@ import { thumbnailOf } from "../cache/thumbnail";
 import { halfFromMap } from "../core/half";
 import type { FloatMap } from "../core/image";
 import type { Task } from "../core/semantics";
-import type { Device, RunRequest } from "../core/settings";
+import type { Device, RunRequest, RunSettings } from "../core/settings";
 import type { Tensor } from "../core/tensor";
 import type { ImageFile } from "../io/imageFile";
 import { toSourceSize } from "../pipeline/combine";
-import { plannedWork, predict, type Prediction } from "../pipeline/predict";
+import { plannedWork, predict, type ImageLatents, type Prediction } from "../pipeline/predict";
 import { processingSizeOf } from "../pipeline/preprocess";
 import type { Observer } from "../pipeline/work";
 import type { PredictEvent, PredictParams, Provenance, RecordedTensor, RunResult, Stage } from "../protocol/inference";
@@ -110,8 +110,7 @@ async function compute(engine: Engine, job: Job, prepared: Preparation, runKey: 
   const progress = (stage: Stage): Promise<void> => report({ type: "progress", runId, stage, ...tracker.now() });
   await progress("load");
   const imageLatents = engine.latents.of(contentOf(job), `${model.encoderHash} ${chosen.device}`);
-  const size = processingSizeOf(image.image, settings.processingResolution, model.description.vae.downsamplingFactor, model.description.sizeMultiple);
-  const estimator = await loadModel(run, model, chosen.device, engine.store, { isEncoded: imageLatents.get(size) !== undefined, signal });
+  const estimator = await loadModel(run, model, chosen.device, engine.store, { isEncoded: isEncoded(image, model, settings, imageLatents), signal });
   const loadMillis = performance.now() - startMillis;
   await reportDevice(job, chosen);
 
@@ -141,6 +140,11 @@ async function compute(engine: Engine, job: Job, prepared: Preparation, runKey: 
   const isKept = keeper !== undefined && keeper.problem === undefined;
   await report({ type: "result", result: { runId, ...(isKept && { runKey }), ...resultMaps(job, task, prediction), provenance: { ...provenance, ...(notes.length > 0 && { notes }) } } });
   return params.recordSteps ? recordedTensors(task, prediction.initialNoise, records) : [];
+}
+
+function isEncoded({ image }: ImageFile, { description }: DescribedModel, { processingResolution }: RunSettings, latents: ImageLatents): boolean {
+  if (description.family === "feedforward") return false;
+  return latents.get(processingSizeOf(image, processingResolution, description.vae.downsamplingFactor, description.sizeMultiple)) !== undefined;
 }
 
 /** Names what the networks see: the file's contents, and which part of them. */

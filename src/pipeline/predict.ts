@@ -12,6 +12,7 @@ import { combine, spreadOf } from "./combine";
 import { decode } from "./decode";
 import { denoise, stepNoiseOf } from "./denoise";
 import { encode } from "./encode";
+import { predictFeedForward, type FeedForwardEstimator } from "./families/feedForward";
 import type { LatentFamily, Network } from "./networks";
 import { validateSettings } from "./options";
 import { preprocess, processingSizeOf } from "./preprocess";
@@ -33,7 +34,7 @@ export interface LatentEstimator {
 }
 
 /** A loaded model. */
-export type Estimator = LatentEstimator;
+export type Estimator = LatentEstimator | FeedForwardEstimator;
 
 export interface PredictOptions {
   readonly imageLatents: ImageLatents;
@@ -71,6 +72,7 @@ export interface Prediction {
  * Throws `bad-argument`, `bad-image`, `cancelled` (between two runs of a network), or what a network throws.
  */
 export async function predict(source: RgbImage, estimator: Estimator, settings: RunSettings, options: PredictOptions): Promise<Prediction> {
+  if (estimator.kind === "feedforward") return predictFeedForward(source, estimator, settings, options);
   const { encoder, decoder, family, task, scheduler, scalingFactor, resizeFilter } = estimator;
   const { observer, signal } = options;
 

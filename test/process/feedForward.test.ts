@@ -3,12 +3,13 @@ import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describeFeedForward } from "../../src/catalogue/families/feedForward";
 import { manifestName } from "../../src/catalogue/feedForward/manifest";
+import { defaultResolution } from "../../src/core/feedForward";
 import type { FloatMap, RgbImage } from "../../src/core/image";
 import { resizeRgbPillow } from "../../src/core/resize";
 import type { Task } from "../../src/core/semantics";
 import { dataType } from "../../src/graph/onnx";
 import { createNetwork } from "../../src/inference/session";
-import { estimateFeedForward, networkInput } from "../../src/pipeline/families/feedForward";
+import { networkInput, predictFeedForward, type FeedForwardEstimator } from "../../src/pipeline/families/feedForward";
 import type { Network } from "../../src/pipeline/networks";
 import { pixel, temporaryFolder, testImage, weighted, writeNetwork, type OutputShape, type TestNetwork } from "../unit/feedForwardGraphs";
 
@@ -34,10 +35,14 @@ describe("feed-forward networks on the CPU", function () {
     const { network: source, spec } = await describeFeedForward(path);
     const network = await createNetwork(source, { device: "cpu", threads: 1 });
     try {
-      return await estimateFeedForward(image, { kind: "feedforward", network, task, spec }, resolution);
+      return await mapOf(image, { kind: "feedforward", network, task, spec }, resolution);
     } finally {
       await network.release();
     }
+  }
+  async function mapOf(image: RgbImage, estimator: FeedForwardEstimator, resolution = defaultResolution(estimator.spec.size)): Promise<FloatMap> {
+    const observer = { unitDone: async () => undefined, stepDone: async () => undefined };
+    return (await predictFeedForward(image, estimator, { steps: 1, spacing: "trailing", ensembleSize: 1, noise: { kind: "zeros" }, seed: 0, processingResolution: resolution }, { observer })).map;
   }
   function assertMap(actual: FloatMap, width: number, height: number, expected: (x: number, y: number, c: number) => number, tolerance = 1e-5): void {
     assert.deepEqual([actual.width, actual.height], [width, height]);
@@ -171,7 +176,7 @@ describe("feed-forward networks on the CPU", function () {
         return network.run(inputs);
       },
     };
-    const map = await estimateFeedForward(testImage(60, 40), { kind: "feedforward", network: spy, task: "normals", spec });
+    const map = await mapOf(testImage(60, 40), { kind: "feedforward", network: spy, task: "normals", spec });
     await network.release();
     assert.deepEqual([map.width, map.height], [60, 40]);
     // 60 degrees across 60 pixels: 30 / tan 30 degrees = 51.96; the image lies 2 and 12 pixels within 64 x 64.

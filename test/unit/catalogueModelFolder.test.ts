@@ -25,9 +25,9 @@ describe("model folder", () => {
     const model = await describeModel(reference);
     assert.equal(model.id, "marigold");
     const vae = { kind: "component", dir: resolve(reference, "vae") };
+    assert.equal(model.family, "marigold");
     assert.deepEqual(model.vae, { encoder: vae, decoder: vae, scalingFactor: 0.18215, latentChannels: 4, downsamplingFactor: 8 });
     assert.deepEqual(model.defaults, { steps: 10, spacing: "trailing", noise: "gaussian", processingResolution: 768 });
-    assert.equal(model.family, "marigold");
     assert.equal(model.scheduler.predictionType, "v_prediction");
     assert.equal(model.emptyPrompt.kind, "encoded");
     assert.equal(model.endToEnd, false);
@@ -75,8 +75,8 @@ describe("model folder", () => {
     await writeFile(join(dir, "empty_prompt.safetensors"), "");
     await edit("model_index.json", { _plumbline: { task: "normals", e2e: true, normals_frame: "RUB", default_steps: 1, components: { vae: "../shared-vae" } } });
     const model = await describeModel(dir);
-    assert.deepEqual(model.vae.encoder, { kind: "component", dir: join(dir, "..", "shared-vae") });
     assert.equal(model.family, "marigold");
+    assert.deepEqual(model.vae.encoder, { kind: "component", dir: join(dir, "..", "shared-vae") });
     assert.deepEqual(model.emptyPrompt, { kind: "stored", path: join(dir, "empty_prompt.safetensors"), tensor: "empty_text_embed" });
     assert.deepEqual([model.tasks, model.normalsFrame, model.endToEnd, model.assumptions], [["normals"], "RUB", true, []]);
   });

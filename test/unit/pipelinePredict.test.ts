@@ -7,7 +7,7 @@ import type { RunSettings } from "../../src/core/settings";
 import type { Tensor } from "../../src/core/tensor";
 import { marigold } from "../../src/pipeline/families/marigold";
 import type { BigIntTensor, Network } from "../../src/pipeline/networks";
-import { plannedWork, predict, type Estimator, type ImageLatents, type PredictOptions } from "../../src/pipeline/predict";
+import { plannedWork, predict, type ImageLatents, type LatentEstimator, type PredictOptions } from "../../src/pipeline/predict";
 import type { ObservedStep, WorkStage } from "../../src/pipeline/work";
 
 type Inputs = Readonly<Record<string, Tensor | BigIntTensor>>;
@@ -35,11 +35,11 @@ function filled(dims: readonly number[], value: (i: number) => number): Tensor {
   return { dims, data: Float32Array.from({ length: dims.reduce((a, b) => a * b) }, (_, i) => value(i)) };
 }
 
-function fakeEstimator(changes: Partial<Estimator> = {}) {
+function fakeEstimator(changes: Partial<LatentEstimator> = {}) {
   const encoder = fake("moments", ({ image: { dims } }) => filled([1, 8, Math.floor(dims[2] / factor), Math.floor(dims[3] / factor)], (i) => i / 10));
   const unet = fake("out_sample", ({ sample: { dims, data } }) => ({ dims: [1, 4, dims[2], dims[3]], data: data.slice(data.length / 2).map((z) => z / 2) }));
   const decoder = fake("image", ({ latent: { dims, data } }) => filled([1, 3, dims[2] * factor, dims[3] * factor], (i) => 0.5 + 0.3 * Math.tanh(data[i % data.length])));
-  const estimator: Estimator = { kind: "latent", encoder, decoder, family: marigold({ unet }), task: "depth", scheduler, scalingFactor: 0.5, downsamplingFactor: factor, resizeFilter: "bilinear", ...changes };
+  const estimator: LatentEstimator = { kind: "latent", encoder, decoder, family: marigold({ unet }), task: "depth", scheduler, scalingFactor: 0.5, downsamplingFactor: factor, resizeFilter: "bilinear", ...changes };
   return { encoder, unet, decoder, estimator };
 }
 

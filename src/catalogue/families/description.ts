@@ -1,7 +1,8 @@
 import type { ClipPreprocessing } from "../../core/latent";
 import type { SchedulerConfig } from "../../core/schedulers/config";
 import type { FlowConfig } from "../../core/schedulers/flow";
-import type { NormalsFrame, Task } from "../../core/semantics";
+import type { FeedForwardSpec } from "../../core/feedForward";
+import type { DepthKind, NormalsFrame, Task } from "../../core/semantics";
 import type { TimestepSpacing } from "../../core/settings";
 
 /** Settings that a model was made for. */
@@ -28,6 +29,8 @@ export interface CommonDescription {
   readonly dir: string;
   /** The tasks that the checkpoint may be asked for; both where its class does not tell which one it was trained for. */
   readonly tasks: readonly Task[];
+  /** Affine-invariant depth when absent. */
+  readonly depthKind?: DepthKind;
   readonly normalsFrame: NormalsFrame;
   /** Fine-tuned end to end: one step from zeros. */
   readonly endToEnd: boolean;
@@ -80,5 +83,18 @@ export interface DepthFmDescription extends LatentDescription {
   readonly scheduler: FlowConfig;
 }
 
+/** A network in ONNX format that answers in one run. */
+export interface FeedForwardDescription extends CommonDescription {
+  readonly family: "feedforward";
+  readonly name: string;
+  /** Of the weights, where the manifest says. */
+  readonly licence?: string;
+  readonly network: Extract<NetworkSource, { kind: "onnx" }>;
+  readonly spec: FeedForwardSpec;
+}
+
+/** A model of a latent family. */
+export type LatentModelDescription = MarigoldDescription | GeoWizardDescription | DepthFmDescription;
+
 /** What a model holds, checked; no weight has been read. */
-export type ModelDescription = MarigoldDescription | GeoWizardDescription | DepthFmDescription;
+export type ModelDescription = LatentModelDescription | FeedForwardDescription;

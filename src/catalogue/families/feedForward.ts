@@ -1,25 +1,16 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { PlumblineError } from "../../core/errors";
-import { defaultResolution, displayFrame, type FeedForwardSpec } from "../../core/feedForward";
+import { defaultResolution, displayFrame, semanticsOfOutput, type FeedForwardSpec } from "../../core/feedForward";
 import { describeTensor } from "../../core/networkSignature";
+import type { DepthKind } from "../../core/semantics";
 import { openOnnx } from "../../io/onnxFile";
 import { knownManifest } from "../feedForward/known";
 import { manifestName, readManifest, type Manifest } from "../feedForward/manifest";
 import { resolveManifest } from "../feedForward/resolve";
 import { manifestFromTransformers } from "../feedForward/transformers";
 import { isFile, repositoryOf } from "./components";
-import type { CommonDescription, NetworkSource } from "./description";
-
-/** A network in ONNX format that answers in one run. */
-export interface FeedForwardDescription extends CommonDescription {
-  readonly family: "feedforward";
-  readonly name: string;
-  /** Of the weights, where the manifest says. */
-  readonly licence?: string;
-  readonly network: Extract<NetworkSource, { kind: "onnx" }>;
-  readonly spec: FeedForwardSpec;
-}
+import type { FeedForwardDescription } from "./description";
 
 /** Full precision before half, half before quantised: the first that is there is taken. */
 const networkNames = ["model.onnx", "model_fp16.onnx", "model_quantized.onnx"];
@@ -51,6 +42,7 @@ export async function describeFeedForward(path: string): Promise<FeedForwardDesc
     ...(manifest.licence !== undefined && { licence: manifest.licence }),
     dir: place.dir,
     tasks: tasksOf(spec),
+    depthKind: depthKindOf(spec),
     normalsFrame: normals ? displayFrame(normals.frame) : "LUB",
     endToEnd: false,
     network: { kind: "onnx", path: place.networkPath },
@@ -63,6 +55,11 @@ export async function describeFeedForward(path: string): Promise<FeedForwardDesc
 
 function tasksOf({ outputs }: FeedForwardSpec): FeedForwardDescription["tasks"] {
   return outputs.map(({ kind }) => (kind === "normals" ? ("normals" as const) : ("depth" as const)));
+}
+
+function depthKindOf({ outputs }: FeedForwardSpec): DepthKind | undefined {
+  const semantics = outputs.map(semanticsOfOutput).find(({ task }) => task === "depth");
+  return semantics?.task === "depth" ? semantics.depthKind : undefined;
 }
 
 interface Place {

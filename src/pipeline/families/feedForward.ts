@@ -3,8 +3,13 @@ import { axisSigns, inputGeometry, type FeedForwardInput, type FeedForwardOutput
 import type { FloatMap, RgbImage } from "../../core/image";
 import { resizeMap, resizeRgb, resizeRgbPillow, resizeRgbToBytes, type Size } from "../../core/resize";
 import type { Task } from "../../core/semantics";
+import type { RunSettings } from "../../core/settings";
 import { tensor, type Tensor } from "../../core/tensor";
+import { combine } from "../combine";
 import type { Network } from "../networks";
+import { validateSettings } from "../options";
+import type { Prediction, PredictOptions } from "../predict";
+import { workTimer } from "../work";
 
 /** A loaded feed-forward estimator: the network's answer is the map. */
 export interface FeedForwardEstimator {
@@ -15,28 +20,55 @@ export interface FeedForwardEstimator {
 }
 
 /**
- * The map of one image, h x w without padding, in the units and the frame that `semanticsOfOutput` says; numbers that are not finite become NaN.
- * Throws `bad-argument` or `bad-image` where the image does not suit the network, `bad-tensor` where its answer is not a map.
+ * Estimates a map h x w (without padding) in the units and the frame that `semanticsOfOutput` says; numbers that are not finite become NaN. One
+ * run, no schedule: the seed, the noise and the spacing mean nothing. Throws `bad-argument` or `bad-image` where the settings or the image do
+ * not suit the network, `bad-tensor` where its answer is not a map, `cancelled`.
  */
-export async function estimateFeedForward(source: RgbImage, { network, task, spec }: FeedForwardEstimator, processingResolution?: number): Promise<FloatMap> {
+export async function predictFeedForward(source: RgbImage, estimator: FeedForwardEstimator, settings: RunSettings, { observer, signal }: Pick<PredictOptions, "observer" | "signal">): Promise<Prediction> {
+  const { network, task, spec } = estimator;
+  validateSettings(settings);
+  requireOneRun(settings);
   const output = outputOf(spec, task);
   requireCamera(output, source);
-  const geometry = inputGeometry(source, spec.size, spec.input.padding.place, processingResolution);
-  const outputs = await network.run({
-    [spec.input.name]: networkInput(source, spec.input, geometry),
-    ...(spec.intrinsics && { [spec.intrinsics.name]: intrinsicsTensor(spec.intrinsics.fieldOfViewDegrees, geometry) }),
-  });
-  const answer = outputs[output.name];
-  if (!answer) throw unexpected("bad-tensor", "the network's outputs", `"${output.name}" among them`, Object.keys(outputs).join(", "));
-  const whole = mapFromAnswer(answer, output, output.layout ?? spec.input.layout);
-  const map = withoutPadding(whole, geometry);
-  const focalInInput = output.kind === "metric-depth" && output.focal?.camera ? (output.focal.camera.focalPixels * geometry.resized.width) / source.width : undefined;
-  return output.kind === "normals" ? unitNormals(map, output) : depthOf(map, output, focalInInput);
+  const geometry = inputGeometry(source, spec.size, spec.input.padding.place, settings.processingResolution);
+  const timer = workTimer(observer, signal);
+  const inputs = await timer.run("encode", async () => networkInputs(source, spec, geometry));
+  const answer = await timer.run("denoise", async () => answerOf(await network.run(inputs), output));
+  const map = await timer.run("decode", async () => mapOf(answer, output, spec, geometry, source));
+  await observer.stepDone({ member: 0, latents: { index: 0, timestep: 0, modelOutput: answer, prevSample: answer, predOriginalSample: answer }, map });
+  const combined = await timer.run("combine", async () => combine([map], task));
+  return { ...combined, processingSize: geometry.resized, timesteps: [], timingsMillis: timer.millis };
 }
 
-/** The size of the map that `estimateFeedForward` gives. */
+/** The size of the map that `predictFeedForward` gives. */
 export function feedForwardSize(source: Size, { size, input }: FeedForwardSpec, processingResolution?: number): Size {
   return inputGeometry(source, size, input.padding.place, processingResolution).resized;
+}
+
+/** What a repetition would give is the same again: whoever asks for it expects something that is not there. */
+function requireOneRun({ steps, ensembleSize }: RunSettings): void {
+  const remedy = "A feed-forward network answers in one run: leave out the steps and the ensemble.";
+  if (steps !== 1) throw unexpected("bad-argument", "the steps of a feed-forward network", "1", steps, remedy);
+  if (ensembleSize !== 1) throw unexpected("bad-argument", "the ensemble size of a feed-forward network", "1", ensembleSize, remedy);
+}
+
+function networkInputs(source: RgbImage, { input, intrinsics }: FeedForwardSpec, geometry: InputGeometry): Readonly<Record<string, Tensor>> {
+  return {
+    [input.name]: networkInput(source, input, geometry),
+    ...(intrinsics && { [intrinsics.name]: intrinsicsTensor(intrinsics.fieldOfViewDegrees, geometry) }),
+  };
+}
+
+function answerOf(outputs: Readonly<Record<string, Tensor>>, { name }: FeedForwardOutput): Tensor {
+  if (!(name in outputs)) throw unexpected("bad-tensor", "the network's outputs", `"${name}" among them`, Object.keys(outputs).join(", "));
+  return outputs[name];
+}
+
+function mapOf(answer: Tensor, output: FeedForwardOutput, { input }: FeedForwardSpec, geometry: InputGeometry, source: Size): FloatMap {
+  const map = withoutPadding(mapFromAnswer(answer, output, output.layout ?? input.layout), geometry);
+  if (output.kind === "normals") return unitNormals(map, output);
+  const camera = output.kind === "metric-depth" ? output.focal?.camera : undefined;
+  return depthOf(map, output, camera && (camera.focalPixels * geometry.resized.width) / source.width);
 }
 
 function outputOf({ outputs }: FeedForwardSpec, task: Task): FeedForwardOutput {
