@@ -19,9 +19,11 @@ export interface RunIdentity {
 }
 
 /** The name of a run in the cache: a hash of its identity, 64 hexadecimal digits. Equal identities have equal keys. */
-export function runKeyOf({ settings, noiseSha256, ...identity }: RunIdentity): string {
+export function runKeyOf({ settings: { domain, decoder, ...settings }, noiseSha256, ...identity }: RunIdentity): string {
   const noise: NoiseChoice | { readonly sha256?: string } = settings.noise.kind === "file" ? { sha256: noiseSha256 } : { kind: settings.noise.kind };
-  return sha256Of(canonicalJson({ formatVersion, ...identity, settings: { ...settings, noise } }));
+  // What is absent by default counts as absent where it is stated, so that older runs keep their names.
+  const stated = { ...(domain !== undefined && domain !== "indoor" && { domain }), ...(decoder === "tiny" && { decoder }) };
+  return sha256Of(canonicalJson({ formatVersion, ...identity, settings: { ...settings, ...stated, noise } }));
 }
 
 /** JSON with the keys of every object in order. */

@@ -12,6 +12,10 @@ export type NoiseChoice =
 export const domains = ["indoor", "outdoor", "object"] as const;
 export type Domain = (typeof domains)[number];
 
+/** What turns latents into maps: the model's own decoder, or an AutoencoderTiny. */
+export const decoders = ["full", "tiny"] as const;
+export type Decoder = (typeof decoders)[number];
+
 /** Everything that changes the numbers of one run. */
 export interface RunSettings {
   /** Denoising steps k, 1..1000. */
@@ -26,6 +30,8 @@ export interface RunSettings {
   readonly processingResolution: number;
   /** GeoWizard only; indoor when absent. */
   readonly domain?: Domain;
+  /** tiny: an AutoencoderTiny decodes, which is fast and approximate. The model's own when absent. */
+  readonly decoder?: Decoder;
 }
 
 /** Where the networks run. `auto` takes the best provider that is there. */

@@ -188,13 +188,17 @@ describe("the key of a run", () => {
   const changed: readonly Partial<RunIdentity>[] = [
     { imageSha256: "2" }, { modelFiles: { "unet/a": "2", "vae/b": "4" } }, { modelFiles: { "unet/a": "2" } }, { semantics: { task: "depth", depthKind: "metric-depth" } }, { endToEnd: true }, { task: "normals" },
     { device: "cuda" }, { versions: { plumbline: "2" } },
-    ...[{ steps: 3 }, { spacing: "leading" as const }, { ensembleSize: 1 }, { noise: { kind: "pyramid" as const } }, { seed: 2 }, { processingResolution: 7 }].map((changes) => ({ settings: { ...identity.settings, ...changes } })),
+    ...[{ steps: 3 }, { spacing: "leading" as const }, { ensembleSize: 1 }, { noise: { kind: "pyramid" as const } }, { seed: 2 }, { processingResolution: 7 }, { domain: "outdoor" as const }, { domain: "object" as const }, { decoder: "tiny" as const }].map((changes) => ({ settings: { ...identity.settings, ...changes } })),
   ];
 
   it("is another when anything differs that the numbers depend on", () => {
     const keys = [identity, ...changed.map((changes) => ({ ...identity, ...changes }))].map(runKeyOf);
     for (const key of keys) assert.match(key, /^[0-9a-f]{64}$/);
     assert.equal(new Set(keys).size, changed.length + 1);
+  });
+
+  it("is the same where a setting says what holds without it", () => {
+    assert.equal(runKeyOf({ ...identity, settings: { ...identity.settings, domain: "indoor", decoder: "full" } }), runKeyOf(identity));
   });
 
   it("is the same whatever the order of fields, and for a noise file whatever its path", () => {

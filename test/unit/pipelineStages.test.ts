@@ -3,7 +3,7 @@ import type { FloatMap } from "../../src/core/image";
 import { maxEdgeSize } from "../../src/core/resize";
 import type { RunSettings } from "../../src/core/settings";
 import { combine, spreadOf, toSourceSize } from "../../src/pipeline/combine";
-import { validateSettings } from "../../src/pipeline/options";
+import { validateForFamily, validateSettings } from "../../src/pipeline/options";
 import { preprocess, processingSizeOf } from "../../src/pipeline/preprocess";
 import { assertClose, maxAbsDifference, referenceMap, referenceTensors } from "./coreReference";
 
@@ -156,9 +156,20 @@ describe("settings", () => {
     ["an endless resolution", { processingResolution: Infinity }, /processing resolution/],
     ["an unknown spacing", { spacing: "cosine" }, /spacing.*cosine/],
     ["unknown noise", { noise: { kind: "pink" } }, /noise.*pink/],
+    ["an unknown domain", { domain: "underwater" }, /indoor, outdoor, object for domain.*underwater/],
+    ["an unknown decoder", { decoder: "small" }, /full, tiny for decoder.*small/],
     ["an ensemble of equals", { noise: { kind: "zeros" }, ensembleSize: 2 }, /zeros noise/],
   ];
   for (const [what, change, message] of bad) {
     it(`refuses ${what}`, () => assert.throws(() => validateSettings({ ...good, ...change } as RunSettings), { code: "bad-argument", message }));
   }
+
+  it("refuses what would change nothing about a model of the family", () => {
+    validateForFamily("geowizard", { ...good, domain: "outdoor", decoder: "tiny" });
+    validateForFamily("feedforward", { ...good, decoder: "full" });
+    for (const family of ["marigold", "depthfm", "feedforward"]) {
+      assert.throws(() => validateForFamily(family, { ...good, domain: "indoor" }), { code: "bad-argument", message: new RegExp(`no domain .*${family}.*indoor`), remedy: /GeoWizard/ });
+    }
+    assert.throws(() => validateForFamily("feedforward", { ...good, decoder: "tiny" }), { code: "bad-argument", message: /no tiny decoder/ });
+  });
 });
