@@ -75,7 +75,8 @@ export interface SpotProgress {
 }
 
 /**
- * Examines every image of the sample that the journal does not hold yet. An image counts once its line is on the disk. Returns what the journal holds of the sample.
+ * Examines every image of the sample that the journal does not hold yet. An image counts once its line is on the disk. Returns what the journal holds of the sample,
+ * without the angles of images that were examined now.
  * One image's failure is a record; the run goes on. Throws `cancelled`, `bad-argument` when the journal belongs to other settings,
  * `write-failed` when a line cannot be written, and `engine-died` when the engine fails three images in a row.
  */
@@ -139,7 +140,7 @@ async function examineAll(wanted: readonly SpotSample[], known: ReadonlyMap<stri
       deaths = error?.code === "engine-died" ? deaths + 1 : 0;
       if (error && deaths >= deathsInARow) throw error;
       await journal.append(record);
-      records.push(record);
+      records.push({ ...record, angles: undefined }); // some kilobytes each, which only the report reads again
       progress.done++;
       if (record.status === "failed") progress.failed++;
       onRecord(record, { ...progress });

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { PlumblineError } from "../../src/core/errors";
 import { picturePath } from "../../src/evaluation/pictures";
 import { plumbline, repository, type Outcome } from "./cliProcess";
 import { badInputs, picture, put } from "./spotFolders";
+import { recordedIds, timeless } from "./spotKills";
 
 const tiny = { steps: 1, processingResolution: 64 };
 const header = { format: "plumbline-spotcheck", version: 1 };
@@ -21,19 +21,6 @@ function rowsOf(csv: string): Record<string, string>[] {
   }
   const [heads, ...rows] = cells.slice(0, -1);
   return rows.map((row) => Object.fromEntries(heads.map((head, i) => [head, row[i]])));
-}
-
-/** The CSV without the one column that a clock decides. */
-async function timeless(out: string): Promise<string> {
-  const lines = (await readFile(join(out, "samples.csv"), "utf8")).split("\r\n");
-  const column = lines[0].split(",").indexOf("millis_ms");
-  assert.ok(column > 0);
-  return lines.map((line) => line.split(",").filter((_, i) => i !== column).join(",")).join("\r\n");
-}
-
-async function recordedIds(out: string): Promise<string[]> {
-  const lines = (await readFile(join(out, "journal.jsonl"), "utf8")).split("\n").filter((line) => line !== "");
-  return lines.map((line) => JSON.parse(line) as { type: string; id: string }).filter(({ type }) => type === "record").map(({ id }) => id);
 }
 
 describe("spot-checking a folder", function () {
@@ -84,33 +71,6 @@ describe("spot-checking a folder", function () {
     assert.equal(code, 2);
     assert.match(stderr, /those of others/);
     assert.equal(await readFile(join(whole, "journal.jsonl"), "utf8"), before);
-  });
-
-  it("loses nothing and does nothing twice when it is killed at random moments", async () => {
-    // A generator of its own, so that a failure can be had again.
-    let state = 12_345;
-    const random = (): number => (state = (state * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31;
-    let kills = 0;
-    for (let round = 0; kills < 14; round++) {
-      const out = join(dir, `killed-${round}`);
-      let seen = 0;
-      for (;;) {
-        // Half of them while it starts, half after some image was finished; how far that is depends on the machine.
-        const afterImages = random() < 0.5 ? 0 : 1;
-        const millis = random() * (afterImages === 0 ? 1200 : 60);
-        const { code, stderr } = await run(["--config", config, "--out", out, "--json-progress"], (child) => void killLater(child, afterImages, millis));
-        if (code === 0) break;
-        assert.equal(code, null, stderr);
-        kills++;
-        const ids = await recordedIds(out).catch(() => []);
-        assert.equal(new Set(ids).size, ids.length, "an image was looked at twice");
-        assert.ok(ids.length >= seen, "a result was lost");
-        seen = ids.length;
-      }
-      assert.equal(await timeless(out), await timeless(whole));
-      assert.equal((await recordedIds(out)).length, 14);
-      assert.deepEqual((await readdir(out)).filter((name) => name.startsWith("lock")), []);
-    }
   });
 
   it("merges shards to the same result as one run", async () => {
@@ -224,14 +184,4 @@ async function settled(read: () => Promise<number>): Promise<number> {
     if (now === last) return now;
     last = now;
   }
-}
-
-/** Kills a process, and nothing else, some time after it has reported so many images. */
-async function killLater(child: { readonly stdout: NodeJS.ReadableStream | null; kill(signal: NodeJS.Signals): boolean }, afterImages: number, millis: number): Promise<void> {
-  const { stdout } = child;
-  if (!stdout) throw new PlumblineError("bad-argument", "Expected stdout of the process to kill.");
-  let images = 0;
-  if (afterImages > 0) await new Promise<void>((done) => createInterface({ input: stdout }).on("line", (line) => void (line.startsWith('{"type":"record"') && ++images === afterImages && done())).on("close", done));
-  await new Promise((done) => setTimeout(done, millis));
-  child.kill("SIGKILL");
 }
