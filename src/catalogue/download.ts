@@ -76,7 +76,8 @@ async function install(repository: string, paths: ModelPaths, options: DownloadO
   const hub = new Hub(settings, patience.stallMillis);
   const onRetry: OnRetry = (reason, waitMillis) => onProgress?.({ phase: "waiting", reason, waitMillis });
   onProgress?.({ phase: "listing" });
-  const listing = await persist(() => hub.list(repository, revision, signal), patience, signal, onRetry);
+  // Nothing is under way yet that would be worth a long wait for a server that cannot be reached.
+  const listing = await persist(() => hub.list(repository, revision, signal), { ...patience, attempts: Math.min(patience.attempts, 3) }, signal, onRetry);
   const files = options.choose(listing);
   await dropOthers(paths.partial, files);
   const there = await bytesThere(paths.partial, files);
@@ -126,12 +127,13 @@ async function requireRoom(storage: string, bytes: number, free: (folder: string
   throw new PlumblineError("write-failed", `Expected ${gigabytes(bytes + reserveBytes)} of room in ${storage} but received ${gigabytes(room)}.`, "Make room, or set PLUMBLINE_HOME to a folder on another disk.");
 }
 
-async function claimModel(lock: string, repository: string): Promise<() => Promise<void>> {
+/** Claims a repository's place in the storage folder. Throws `bad-argument` where another process has it. */
+export async function claimModel(lock: string, repository: string): Promise<() => Promise<void>> {
   try {
     return await claim(lock);
   } catch (cause) {
     if (!(cause instanceof PlumblineError) || cause.code !== "bad-argument") throw cause;
-    throw new PlumblineError("bad-argument", `${repository} is being downloaded already.`, `Wait for it or stop it; if nothing downloads it, delete ${lock}.`, { cause });
+    throw new PlumblineError("bad-argument", `${repository} is being downloaded or removed already.`, `Wait for it or stop it; if nothing downloads it, delete ${lock}.`, { cause });
   }
 }
 

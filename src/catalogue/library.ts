@@ -90,9 +90,22 @@ export async function resolveModel(modelsDir: string, name: string, environment:
   if (repository === undefined) {
     throw unexpected("not-found", "the model", `${catalogue.shipped.map(({ id }) => id).join(", ")}, a repository that is here, or a model's folder`, name, "Check the spelling or the path; plumbline models list shows what there is.");
   }
-  const model = await findHere(repository, environment);
+  const model = await findHere(repository, environment, catalogue.downloads.find((download) => isSame(download.repository, repository)));
   if (model?.description) return model.description;
+  if (model?.entry?.family === "autoencoder-tiny") throw unexpected("bad-argument", "the model", "one that estimates depth or normals", repository, "It is a decoder for other models.");
   throw new PlumblineError("not-found", model?.problem === undefined ? `${repository} is not here yet.` : `${repository} cannot be used: ${model.problem}`, `Download it: plumbline models pull ${repository}`);
+}
+
+/** One of `listModels`, by its id, the part of it after the slash, or a path, which need not be in the list. Throws `not-found`, or `bad-argument` where several fit. */
+export async function findModel(places: Places, name: string): Promise<LibraryModel> {
+  const models = await listModels(places);
+  const whole = models.find(({ id }) => isSame(id, name) || id === resolve(name));
+  if (whole) return whole;
+  if (await stat(name).then(() => true, () => false)) return listFolder(resolve(name), places.environment ?? process.env);
+  const ending = models.filter(({ id, state }) => state !== "folder" && isSame(id.split("/").at(-1) ?? "", name));
+  if (ending.length === 1) return ending[0];
+  if (ending.length > 1) throw unexpected("bad-argument", "the model", `one of ${ending.map(({ id }) => id).join(", ")}`, name);
+  throw unexpected("not-found", "the model", "one of the list, or a model's folder", name, "plumbline models list shows what there is.");
 }
 
 /** A repository that is installed or in the cache; undefined where it is neither. */
@@ -160,7 +173,11 @@ async function listCached({ repository, commit, dir, lacks }: CachedRepository, 
 async function listFolders({ folders = [], environment = process.env }: Places): Promise<readonly LibraryModel[]> {
   const recorded = await readFolders(storageFolder(environment));
   const paths = [...new Set([...recorded.map(({ path }) => path), ...folders.map((folder) => resolve(folder))])];
-  return Promise.all(paths.map((path) => withDescription({ id: path, name: basename(path), family: "", semantics: [], dir: path, state: "folder" }, () => describeFolder(path, environment))));
+  return Promise.all(paths.map((path) => listFolder(path, environment)));
+}
+
+async function listFolder(path: string, environment: Environment): Promise<LibraryModel> {
+  return withDescription({ id: path, name: basename(path), family: "", dir: path, state: "folder" }, () => describeFolder(path, environment));
 }
 
 /** A path, with what its user said of it when it was added. */
@@ -185,6 +202,8 @@ function known(repository: string, entry: DownloadableModel | undefined): Pick<L
 /** The model with what its files say; one whose files cannot be used says why, and is not offered. */
 async function withDescription(model: Omit<LibraryModel, "description" | "semantics"> & Partial<Pick<LibraryModel, "semantics">>, describe: () => Promise<ModelDescription>): Promise<LibraryModel> {
   const semantics = model.semantics ?? [];
+  // A decoder belongs to models, and is none.
+  if (model.entry?.family === "autoencoder-tiny") return { ...model, semantics };
   try {
     if (model.dir !== undefined && model.state === "folder") await requireWhole(model.dir);
     const description = await describe();

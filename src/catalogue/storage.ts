@@ -7,7 +7,8 @@ import { expand, type Environment } from "./hubSettings";
  * The storage folder, the same for the command line and the extension:
  *   OWNER--NAME/            an installed model, complete, with plumbline.install.json
  *   OWNER--NAME.partial/    what is there of one that is not: never offered, continued by the next download
- *   OWNER--NAME.lock        who downloads it
+ *   OWNER--NAME.lock        who downloads or removes it
+ *   OWNER--NAME.removed/    what is being deleted
  *   folders.json            folders that were added by hand
  */
 
@@ -25,18 +26,19 @@ export interface ModelPaths {
   readonly installed: string;
   readonly partial: string;
   readonly lock: string;
+  readonly removed: string;
 }
 
 /** Where a repository's model is, or would be. Throws `bad-argument` for a name that is not OWNER/NAME. */
 export function modelPaths(storage: string, repository: string): ModelPaths {
   if (!isRepositoryName(repository)) throw unexpected("bad-argument", "the repository", "OWNER/NAME, of letters, digits, - _ and .", repository);
   const installed = join(storage, repository.replace("/", "--"));
-  return { installed, partial: `${installed}.partial`, lock: `${installed}.lock` };
+  return { installed, partial: `${installed}.partial`, lock: `${installed}.lock`, removed: `${installed}.removed` };
 }
 
 /** OWNER/NAME as the hub allows them; neither part may have `--` or `..`. */
 export function isRepositoryName(text: string): boolean {
-  return /^[A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95}$/.test(text) && !/--|\.\./.test(text) && !/\.(partial|lock)$/.test(text);
+  return /^[A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95}$/.test(text) && !/--|\.\./.test(text) && !/\.(partial|lock|removed)$/.test(text);
 }
 
 /** Bytes that may be written to the disk of a folder; undefined where the system does not tell. */

@@ -13,10 +13,10 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs the built command line; `onStart` may disturb it. */
-export async function plumbline(args: readonly string[], onStart?: (child: ChildProcess) => void): Promise<Outcome> {
+/** Runs the built command line; `onStart` may disturb it, `environment` adds to this process's. */
+export async function plumbline(args: readonly string[], onStart?: (child: ChildProcess) => void, environment: Readonly<Record<string, string>> = {}): Promise<Outcome> {
   assert.ok(existsSync(program), "dist/cli.js is missing: npm run build");
-  const child = spawn(process.execPath, [program, ...args], { cwd: repository, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [program, ...args], { cwd: repository, env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "pipe"] });
   const read = (stream: "stdout" | "stderr"): (() => string) => {
     let text = "";
     child[stream].setEncoding("utf8").on("data", (part: string) => (text += part));

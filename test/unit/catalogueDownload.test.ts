@@ -164,7 +164,7 @@ describe("downloading a model", () => {
     await new Promise<void>((begun) => {
       first = pull({ onProgress: ({ phase }) => phase === "downloading" && begun() });
     });
-    await assert.rejects(pull(), { code: "bad-argument", message: /being downloaded already/ });
+    await assert.rejects(pull(), { code: "bad-argument", message: /being downloaded or removed already/ });
     await assertInstalled(await first);
     await rm(storage, { recursive: true });
     await mkdir(storage);
