@@ -9,6 +9,7 @@ import { report } from "./engine";
 import { addEstimate } from "./estimate";
 import { addEvaluate } from "./evaluate";
 import { addMerge } from "./merge";
+import { addModels } from "./models";
 import { isUsageError } from "./programOptions";
 import { addReport } from "./report";
 import { addSpotCheck } from "./spotCheck";
@@ -26,7 +27,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     .showHelpAfterError("(--help shows the options)")
     .configureHelp({ sortOptions: false })
     .addHelpText("after", "\nExit codes: 0 done, 1 an image or a file failed, 2 wrong usage, 130 cancelled.\nplumbline COMMAND --help shows options and examples.");
-  for (const add of [addEstimate, addCompare, addSpotCheck, addEvaluate, addMerge, addReport, addComponent, addBench, addDemo, addTable, addStudy]) add(program);
+  for (const add of [addEstimate, addCompare, addSpotCheck, addEvaluate, addMerge, addReport, addModels, addComponent, addBench, addDemo, addTable, addStudy]) add(program);
   try {
     await program.parseAsync(argv);
     return process.exitCode === 1 ? 1 : 0;
