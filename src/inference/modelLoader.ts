@@ -1,5 +1,6 @@
-import { relative, sep } from "node:path";
+import { basename, relative, sep } from "node:path";
 import { describeModel, readEmptyPromptIds, semanticsOf, type EmptyPrompt, type LatentModelDescription, type ModelDescription, type NetworkSource } from "../catalogue/modelFolder";
+import { describeTinyDecoder, type TinyDecoderDescription } from "../catalogue/tinyDecoder";
 import { throwIfCancelled, unexpected } from "../core/errors";
 import type { PlannedStep } from "../core/schedulers/noiseLevels";
 import { samplerOf } from "../core/schedulers/sampler";
@@ -13,6 +14,7 @@ import { geoWizard } from "../pipeline/families/geowizard";
 import { depthFm } from "../pipeline/families/depthfm";
 import { marigold } from "../pipeline/families/marigold";
 import type { LatentFamily, Network } from "../pipeline/networks";
+import { validateForFamily } from "../pipeline/options";
 import type { Estimator } from "../pipeline/predict";
 import type { FileHashes } from "./fileHash";
 import { sourceFiles } from "./networkSource";
@@ -29,6 +31,8 @@ export interface DescribedModel {
   readonly fileHashes: Readonly<Record<string, string>>;
   /** Names the encoder by what it is made of, and by how images are made for it; empty where there is none. */
   readonly encoderHash: string;
+  /** Where the settings ask for it. */
+  readonly tinyDecoder?: TinyDecoderDescription;
 }
 
 /** A network of a model: where it comes from, and what of it is built. */
@@ -38,8 +42,9 @@ export interface Part {
 }
 
 /** Reads what the run's model is, and hashes every file that its networks are made of. Throws what the folder or the settings are at fault for. */
-export async function describeRun({ modelDir, task, settings }: RunRequest, hashes: FileHashes, signal: AbortSignal): Promise<DescribedModel> {
+export async function describeRun({ modelDir, task, settings }: RunRequest, hashes: FileHashes, signal: AbortSignal, tinyDecoderDir?: string): Promise<DescribedModel> {
   const description = await describeModel(modelDir);
+  validateForFamily(description.family, settings);
   const semantics = semanticsOf(description, task);
   const plan = description.family === "feedforward" ? [{ timestep: 0 }] : samplerOf(description.scheduler, settings).plan(settings.noise.kind);
   const fileHashes: Record<string, string> = {};
@@ -54,7 +59,15 @@ export async function describeRun({ modelDir, task, settings }: RunRequest, hash
   for (const { source, options } of networksOf(description)) await hashed(await sourceFiles(source, options));
   const encoderFiles = async (latent: LatentModelDescription): Promise<readonly string[]> => sourceFiles(encoderOf(latent).source, encoderOf(latent).options);
   const encoderHash = description.family === "feedforward" ? "" : `${await hashed(await encoderFiles(description))} ${description.resizeFilter}`;
-  return { description, semantics, plan, fileHashes, encoderHash };
+  const tinyDecoder = description.family === "feedforward" || settings.decoder !== "tiny" ? undefined : await describeTinyDecoder(requireTinyDecoder(tinyDecoderDir), description);
+  // By what they are, not by where they lie.
+  for (const file of tinyDecoder ? await sourceFiles(tinyDecoder.source, { part: "decoder" }) : []) fileHashes[`tiny decoder/${basename(file)}`] = await hashes.of(file);
+  return { description, semantics, plan, fileHashes, encoderHash, ...(tinyDecoder && { tinyDecoder }) };
+}
+
+function requireTinyDecoder(dir: string | undefined): string {
+  if (dir === undefined) throw unexpected("bad-argument", "the tiny decoder", "the folder of an AutoencoderTiny", dir, "Name one, such as that of madebyollin/taesd, or choose the full decoder.");
+  return dir;
 }
 
 /** Loads one part of a model onto the device of a run. */
@@ -67,7 +80,7 @@ export interface LoadOptions {
 }
 
 /** Loads the networks of a run onto a device. Throws what the weights or the device are at fault for. */
-export async function loadModel({ task, settings }: RunRequest, { description, plan }: DescribedModel, device: Device, store: NetworkStore, { isEncoded, signal }: LoadOptions): Promise<Estimator> {
+export async function loadModel({ task, settings }: RunRequest, { description, plan, tinyDecoder }: DescribedModel, device: Device, store: NetworkStore, { isEncoded, signal }: LoadOptions): Promise<Estimator> {
   const load: Load = async ({ source, options }) => {
     throwIfCancelled(signal);
     return (await store.load({ source, options, device })).network;
@@ -79,6 +92,7 @@ export async function loadModel({ task, settings }: RunRequest, { description, p
     kind: "latent",
     encoder: isEncoded ? loadedWhenUsed(loadEncoder) : await loadEncoder(),
     decoder: await load({ source: vae.decoder, options: { part: "decoder" } }),
+    ...(tinyDecoder && { tinyDecoder: { network: await load({ source: tinyDecoder.source, options: { part: "decoder" } }), scalingFactor: tinyDecoder.scalingFactor } }),
     family: await loadFamily(description, settings, plan, load),
     task,
     scheduler,

@@ -69,7 +69,7 @@ export async function performRun(engine: Engine, job: Job, run: RunRequest, chos
   const startMillis = performance.now();
   const { noise } = run.settings;
   const fileNoise = noise.kind === "file" ? await readNoiseFile(noise.path) : undefined;
-  const model = await describeRun(run, engine.hashes, signal);
+  const model = await describeRun(run, engine.hashes, signal, params.tinyDecoderDir);
   const lookup: Lookup | undefined = params.cache && (await lookUp(params.cache.dir, run, model, contentOf(job), acceptable, engine.hashes));
   const cached = params.recordSteps ? undefined : lookup?.cached;
   const runKey = cached?.info.runKey ?? lookup?.keys.get(chosen.device);
@@ -169,7 +169,8 @@ function resultMaps({ params, image }: Job, task: Task, { map, stdOverSteps, std
 }
 
 function provenanceOf({ image, params }: Job, { run, chosen, model }: Preparation, prediction: Prediction, timingsMillis: Provenance["timingsMillis"]): Provenance {
-  const notes = [...image.notes, ...model.description.assumptions];
+  const { decoderDifference } = prediction;
+  const notes = [...image.notes, ...model.description.assumptions, ...(decoderDifference === undefined ? [] : [decoderNote(decoderDifference, run.task)])];
   return {
     tool: { name: "plumbline", version },
     image: { path: params.imagePath, width: image.image.width, height: image.image.height, sha256: image.sha256, ...(params.crop && { crop: params.crop }) },
@@ -182,10 +183,16 @@ function provenanceOf({ image, params }: Job, { run, chosen, model }: Preparatio
     device: chosen.device,
     ...(chosen.note !== undefined && { deviceNote: chosen.note }),
     ...(notes.length > 0 && { notes }),
+    ...(decoderDifference !== undefined && { decoderDifference }),
     timingsMillis,
     versions: engineVersions(),
     finishedAt: new Date().toISOString(),
   };
+}
+
+function decoderNote(difference: number, task: Task): string {
+  const amount = task === "depth" ? `${difference.toFixed(4)} of the range of depth` : `${difference.toFixed(2)} degrees`;
+  return `A tiny decoder was used, which is approximate: on this image its last map is ${amount} from the full decoder's on average.`;
 }
 
 function wantsStd({ stepMaps, recordSteps, stdOverSteps }: PredictParams): boolean {

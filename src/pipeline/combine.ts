@@ -1,7 +1,7 @@
 import { alignMembers, combineDepth, defaultDepthEnsemble } from "../core/ensembleDepth";
 import { ensembleNormals } from "../core/ensembleNormals";
 import type { FloatMap } from "../core/image";
-import { normalized } from "../core/normals";
+import { angleMap, normalized } from "../core/normals";
 import { resizeMap, type Size } from "../core/resize";
 import type { Task } from "../core/semantics";
 import { AlignedStatistics, DirectionStatistics, PixelStatistics } from "../core/statistics";
@@ -64,6 +64,12 @@ function combineNormals(members: readonly FloatMap[]): Combined {
   const spread = spreadOf("normals");
   for (const member of members) spread.add(member);
   return { map: ensembleNormals(members, "closest").prediction, stdOverMembers: spread.std() };
+}
+
+/** How far two maps of one size are apart on average: depth in its units, nothing aligned; normals in degrees. */
+export function meanDifference(a: FloatMap, b: FloatMap, task: Task): number {
+  const differences = task === "depth" ? a.data.map((value, i) => Math.abs(value - b.data[i])) : angleMap(a, b).data.map((angle) => (angle * 180) / Math.PI);
+  return differences.reduce((sum, value) => sum + value, 0) / differences.length;
 }
 
 /**

@@ -8,7 +8,7 @@ import { samplerOf, type Sampler } from "../core/schedulers/sampler";
 import type { Task } from "../core/semantics";
 import type { RunSettings } from "../core/settings";
 import type { Tensor } from "../core/tensor";
-import { combine, spreadOf } from "./combine";
+import { combine, meanDifference, spreadOf } from "./combine";
 import { decode } from "./decode";
 import { denoise, stepNoiseOf } from "./denoise";
 import { encode } from "./encode";
@@ -23,6 +23,8 @@ export interface LatentEstimator {
   readonly kind: "latent";
   readonly encoder: Network;
   readonly decoder: Network;
+  /** Decodes in the place of `decoder`, approximately, and has a scaling factor of its own. */
+  readonly tinyDecoder?: { readonly network: Network; readonly scalingFactor: number };
   readonly family: LatentFamily;
   readonly task: Task;
   readonly scheduler: SchedulerConfig | FlowConfig;
@@ -57,6 +59,8 @@ export interface Prediction {
   readonly map: FloatMap;
   readonly stdOverSteps?: FloatMap;
   readonly stdOverMembers?: FloatMap;
+  /** With a tiny decoder: how far the last map of member 0 is from the full decoder's, on average: depth in its units, normals in degrees. */
+  readonly decoderDifference?: number;
   /** H x W of the image that the networks saw. */
   readonly processingSize: { readonly width: number; readonly height: number };
   /** Of member 0; absent where a model has none. */
@@ -73,7 +77,7 @@ export interface Prediction {
  */
 export async function predict(source: RgbImage, estimator: Estimator, settings: RunSettings, options: PredictOptions): Promise<Prediction> {
   if (estimator.kind === "feedforward") return predictFeedForward(source, estimator, settings, options);
-  const { encoder, decoder, family, task, scheduler, scalingFactor, resizeFilter } = estimator;
+  const { encoder, decoder, family, task, scheduler, scalingFactor, resizeFilter, tinyDecoder: tiny } = estimator;
   const { observer, signal } = options;
 
   // 0. Everything is checked before anything runs.
@@ -93,6 +97,8 @@ export async function predict(source: RgbImage, estimator: Estimator, settings: 
   });
   options.imageLatents.set(size, imageLatent);
 
+  const toMap = async (latent: Tensor, network: Network, factor: number): Promise<FloatMap> => family.mapOf(await decode(network, latent, factor), task);
+  let decoderDifference: number | undefined;
   const spread = spreadOf(task);
   const members: FloatMap[] = [];
   for (let member = 0; member < settings.ensembleSize; member++) {
@@ -106,7 +112,8 @@ export async function predict(source: RgbImage, estimator: Estimator, settings: 
 
       // 4. Map of the step's z_0: of every step where observed, else of the last one only.   H x W
       const latent = family.latentOf(latents.predOriginalSample, task);
-      const map = observed || isLast ? await timer.run("decode", async () => family.mapOf(await decode(decoder, latent, scalingFactor), task)) : undefined;
+      const map = observed || isLast ? await timer.run("decode", () => toMap(latent, tiny?.network ?? decoder, tiny?.scalingFactor ?? scalingFactor)) : undefined;
+      if (map && isLast && tiny && member === 0) decoderDifference = meanDifference(map, await timer.run("decode", () => toMap(latent, decoder, scalingFactor)), task);
       if (map && observed) spread.add(map);
       if (map && isLast) members.push(map);
       await observer.stepDone({ member, latents, map, ...(observed && { stdSoFar: spread.std() }) });
@@ -118,6 +125,7 @@ export async function predict(source: RgbImage, estimator: Estimator, settings: 
   return {
     ...combined,
     stdOverSteps: spread.std(),
+    ...(decoderDifference !== undefined && { decoderDifference }),
     processingSize: size,
     initialNoise: memberNoise(settings, imageLatent.dims, 0, options.fileNoise),
     timesteps: sampler.timesteps,
@@ -127,8 +135,8 @@ export async function predict(source: RgbImage, estimator: Estimator, settings: 
 
 /** How many units of work `predict` will report for each stage. */
 export function plannedWork(settings: RunSettings, stepMaps: boolean): Readonly<Record<WorkStage, number>> {
-  const { steps, ensembleSize } = settings;
-  return { encode: 1, denoise: steps * ensembleSize, decode: ensembleSize + (stepMaps ? steps - 1 : 0), combine: 1 };
+  const { steps, ensembleSize, decoder } = settings;
+  return { encode: 1, denoise: steps * ensembleSize, decode: ensembleSize + (stepMaps ? steps - 1 : 0) + (decoder === "tiny" ? 1 : 0), combine: 1 };
 }
 
 /** Computes when first asked, and remembers. */

@@ -27,6 +27,8 @@ export interface Provenance {
   readonly deviceNote?: string;
   /** What was converted in the image, and what the checkpoint does not say and was assumed, in sentences; absent when nothing. */
   readonly notes?: readonly string[];
+  /** With a tiny decoder: how far the last map of member 0 is from the full decoder's on average, depth in its units (0..1), normals in degrees. */
+  readonly decoderDifference?: number;
   readonly timingsMillis: Readonly<Record<"load" | "encode" | "denoise" | "decode" | "combine" | "total", number>>;
   readonly versions: Readonly<Record<string, string>>;
   readonly finishedAt: string;
@@ -128,6 +130,8 @@ export interface PredictParams {
   readonly mapSize: "source" | "processing";
   /** Runs are looked up here first (not where `recordSteps` is asked for), and kept here, for which every step is decoded; absent: neither. */
   readonly cache?: { readonly dir: string; readonly maxBytes: number };
+  /** Folder of an AutoencoderTiny, absolute, for runs whose settings ask for the tiny decoder. */
+  readonly tinyDecoderDir?: string;
   /** Decode every step of member 0 for `RunResult.stdOverSteps`. True by default; implied by `stepMaps` and `recordSteps`. */
   readonly stdOverSteps?: boolean;
 }

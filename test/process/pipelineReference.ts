@@ -17,7 +17,7 @@ import type { ObservedStep } from "../../src/pipeline/work";
 export const referenceDir = (folder: string): string => join(__dirname, "..", "reference", folder);
 
 /** The reference data of a folder, and the checkpoint in it; loaded networks are freed at the end of the describing block. */
-export function useReference(folder: string, modelDir = referenceDir(folder)) {
+export function useReference(folder: string, modelDir = referenceDir(folder), tinyDecoderDir?: string) {
   const store = new NetworkStore();
   const expected = new Map<string, Tensor>();
   before(async () => {
@@ -38,7 +38,7 @@ export function useReference(folder: string, modelDir = referenceDir(folder)) {
   async function load(task: Task, settings: RunSettings): Promise<LatentEstimator> {
     const request = { runId: "reference", modelDir, task, settings };
     const { signal } = new AbortController();
-    const estimator = await loadModel(request, await describeRun(request, new FileHashes(), signal), "cpu", store, { isEncoded: false, signal });
+    const estimator = await loadModel(request, await describeRun(request, new FileHashes(), signal, tinyDecoderDir), "cpu", store, { isEncoded: false, signal });
     assert.equal(estimator.kind, "latent");
     return estimator;
   }

@@ -34,7 +34,8 @@ export async function componentSource({ dir, own }: Checkpoint, component: strin
   return requireComponent(component, resolve(dir, named ?? component));
 }
 
-async function requireComponent(component: string, folder: string, remedy = incomplete): Promise<Extract<NetworkSource, { kind: "component" }>> {
+/** A folder that holds config.json and weights. Throws `not-found`, calling it `component`. */
+export async function requireComponent(component: string, folder: string, remedy = incomplete): Promise<Extract<NetworkSource, { kind: "component" }>> {
   const files = await readdir(folder).catch(() => undefined);
   if (!files) throw new PlumblineError("not-found", `Expected a folder for ${component} at ${folder} but there is none.`, remedy);
   if (!files.includes("config.json")) throw new PlumblineError("not-found", `Expected config.json in ${folder} but it is missing.`, remedy);
