@@ -41,6 +41,8 @@ const miniatures: readonly Miniature[] = [
   { preset: "hypersim", image: "test/ai_001_010/rgb_cam_00_fr0000.png", truth: "test/ai_001_010/depth_plane_cam_00_fr0000.png", truthFixture: "millimetres.png", prediction: "test/ai_001_010/pred_cam_00_fr0000.npy", predictionFixture: "millimetres.npy", said: ["--kind", "metric-depth", "--units-per-metre", "1000"], counts: within(1e-5, 65), tolerance: 1e-6 },
   { preset: "sintel", image: "training/final/alley_1/frame_0001.png", truth: "training/depth/alley_1/frame_0001.dpt", truthFixture: "depth.dpt", prediction: "training/final/alley_1/frame_0001.tif", predictionFixture: "depth.tif", counts: within(1e-5, 70), tolerance: 1e-4 },
   { preset: "nyuv2-normals", image: "nyuv2/test/000000_img.png", truth: "nyuv2/test/000000_normal.png", truthFixture: "bytes.png", prediction: "nyuv2/test/000000_pred.npy", predictionFixture: "normals.npy", said: ["--frame", "LUB"], counts: everywhere, tolerance: 0.5 },
+  { preset: "scannet-normals", image: "scannet/scene0046_01/000000_img.png", truth: "scannet/scene0046_01/000000_normal.png", truthFixture: "bytes.png", prediction: "scannet/scene0046_01/000000_pred.npy", predictionFixture: "normals.npy", said: ["--frame", "LUB"], counts: everywhere, tolerance: 0.5 },
+  { preset: "sintel-normals", image: "sintel/alley_1/frame_0001_img.png", truth: "sintel/alley_1/frame_0001_normal.exr", truthFixture: "normals-xyz-rle.exr", prediction: "sintel/alley_1/frame_0001_pred.tif", predictionFixture: "normals.tif", said: ["--frame", "LUB"], counts: everywhere, tolerance: 0.1 },
   { preset: "ibims1-normals", image: "ibims/corridor_01_img.png", truth: "ibims/corridor_01_normal.exr", truthFixture: "normals.exr", prediction: "ibims/corridor_01_pred.exr", predictionFixture: "normals-half-zip.exr", said: ["--frame", "LUB"], counts: everywhere, tolerance: 0.1 },
   { preset: "marigold-normals", image: "set/0001_img.png", truth: "set/0001_normal.npy", truthFixture: "normals.npy", prediction: "set/0001_img.npy", predictionFixture: "normals-chw.npy", said: ["--frame", "RUB"], counts: everywhere, tolerance: 1e-2 },
 ];
@@ -106,6 +108,25 @@ describe("evaluating files of other programs", function () {
       assert.equal(perImage.validPixels.mean, valid, preset);
       assert.ok(perImage.absRel.mean < 2e-3, `${preset}: AbsRel ${perImage.absRel.mean}`);
     }
+  });
+
+  it("reads ETH3D's headerless truth under the photograph's name, and aligns at its protocol's size", async () => {
+    const [gt, pred, out] = ["gt", "pred", "out"].map((name) => join(dir, "eth3d", name));
+    const [width, height] = [6048, 4032];
+    const depthAt = (x: number, y: number): number => 2 + (3 * x) / width + y / height;
+    const metres = new Float32Array(width * height);
+    for (let y = 0, i = 0; y < height; y++) for (let x = 0; x < width; x++, i++) metres[i] = (x + y) % 3 === 0 ? Infinity : depthAt(x + 0.5, y + 0.5);
+    await put(join(gt, "rgb/courtyard/images/dslr_images/DSC_0286.JPG"), picture(60, 40, 3).jpeg());
+    await put(join(gt, "depth/courtyard_dslr_depth/courtyard/ground_truth_depth/dslr_images/DSC_0286.JPG"), new Uint8Array(metres.buffer));
+    const map = Float32Array.from({ length: 60 * 40 }, (_, i) => 0.2 * depthAt((((i % 60) + 0.5) * width) / 60, ((Math.floor(i / 60) + 0.5) * height) / 40) - 0.1);
+    await mkdir(join(pred, "rgb/courtyard/images/dslr_images"), { recursive: true });
+    await writeNpy(join(pred, "rgb/courtyard/images/dslr_images/DSC_0286.npy"), tensor(map, [40, 60]));
+    const { code, stderr } = await evaluate("eth3d", gt, pred, out);
+    assert.equal(code, 0, stderr);
+    const { images, perImage } = await summaryOf(out);
+    assert.equal(images.done, 1, await readFile(join(out, "samples.csv"), "utf8"));
+    assert.equal(perImage.validPixels.mean, (width * height * 2) / 3, "infinite depth is none");
+    assert.ok(perImage.absRel.mean < 2e-3 && perImage.delta1.mean === 1, JSON.stringify(perImage));
   });
 
   it("says that the x axis looks flipped, that a frame is needed, and what is missing", async () => {
