@@ -1,12 +1,15 @@
 import * as vscode from "vscode";
 import { cacheSize, clearCache } from "../cache/cacheSpace";
+import type { LibraryModel } from "../catalogue/library";
 import { presets, type Preset } from "../core/presets";
+import type { Task } from "../core/semantics";
 import type { Device } from "../core/settings";
-import type { PanelSettings } from "../protocol/panel";
+import type { PanelSettings, PanelState, RowSettings } from "../protocol/panel";
 import { chooseImages } from "./imageFiles";
+import { defaultsText } from "./modelText";
 import { createWebviewPanel, GeometryPanel, panelType } from "./panel";
 import type { Outcome } from "./panelRuns";
-import { compareRows, estimateRows, initialState, inspectRows, multiSteps, restoredState, type PanelKind } from "./runs";
+import { compareRows, estimateRows, initialState, inspectRows, modelRow, multiSteps, restoredState, withModel, type PanelKind } from "./runs";
 import type { Services } from "./services";
 import { SessionEditors, sessionEditorType } from "./sessionEditor";
 import { saveSession } from "./sessionSave";
@@ -14,8 +17,16 @@ import { saveSession } from "./sessionSave";
 /** A command of the extension's own, in no menu: an image and the settings of its runs. */
 export const openRunsCommand = "plumbline.openRuns";
 
+/** The panels that are open, for other parts of the extension. */
+export interface OpenPanels extends vscode.Disposable {
+  /** Shows what a model estimates: in the panel in front, in a row that the user chooses, or in a new panel on images that the user chooses. */
+  use(model: LibraryModel, task: Task): Promise<void>;
+  /** What the panel in front shows. */
+  inFront(): PanelState | undefined;
+}
+
 /** Registers the commands, the panels that VS Code restores after a reload of the window, and the editor of saved sessions. */
-export function registerCommands(services: Omit<Services, "onRunning" | "onDevice">): vscode.Disposable {
+export function registerCommands(services: Omit<Services, "onRunning" | "onDevice">): OpenPanels {
   const panels = new Map<GeometryPanel, PanelKind | undefined>();
   const onRunning = (): void => void vscode.commands.executeCommand("setContext", "plumbline.isRunning", [...panels.keys()].some((panel) => panel.isRunning));
   let lastDevice: Device | undefined;
@@ -78,6 +89,26 @@ export function registerCommands(services: Omit<Services, "onRunning" | "onDevic
     return best === "webgpu" ? "cpu" : best;
   }
 
+  /** The panel that the user is in, else the one that was opened last. */
+  function front(): GeometryPanel | undefined {
+    return [...panels.keys()].find((panel) => panel.isActive) ?? [...panels.keys()].at(-1);
+  }
+
+  async function use(model: LibraryModel, task: Task): Promise<void> {
+    const panel = front();
+    if (panel) {
+      const rows = await chooseRow(model, task, panel.state.settings.rows);
+      if (!rows) return;
+      // What the other rows show is in the cache of runs.
+      panel.replaceState({ ...panel.state, settings: { ...panel.state.settings, rows } }, []);
+      return panel.reveal();
+    }
+    const images = (await chooseImages()).map((uri) => uri.toString());
+    if (images.length === 0) return;
+    const state = initialState([modelRow(model, task, [])], images, await services.models(), services.settings());
+    adopt(new GeometryPanel(createWebviewPanel(state, services.extensionUri), panelServices, state));
+  }
+
   /** Saves what the panel in front shows. */
   async function saveActive(): Promise<string | undefined> {
     const active = [...panels.keys()].find((panel) => panel.isActive);
@@ -94,7 +125,7 @@ export function registerCommands(services: Omit<Services, "onRunning" | "onDevic
       }
     });
 
-  return vscode.Disposable.from(
+  const registered = vscode.Disposable.from(
     command("estimate", async (clicked, selected) => open("estimate", await chooseImages(clicked, selected))),
     command("compare", async (clicked, selected) => open("compare", await chooseImages(clicked, selected))),
     command("inspect", inspect),
@@ -120,6 +151,21 @@ export function registerCommands(services: Omit<Services, "onRunning" | "onDevic
     }),
     vscode.window.registerCustomEditorProvider(sessionEditorType, new SessionEditors(panelServices, adopt), { supportsMultipleEditorsPerDocument: false }),
   );
+  return { use, inFront: () => front()?.state, dispose: () => void registered.dispose() };
+}
+
+/** The rows with the model in one of them, or in a new one, as the user chooses; undefined when the choice was dismissed. */
+async function chooseRow(model: LibraryModel, task: Task, rows: readonly RowSettings[]): Promise<readonly RowSettings[] | undefined> {
+  const added = modelRow(model, task, rows);
+  const items = [
+    { label: vscode.l10n.t("In a new row"), description: defaultsText({ ...added, noise: added.noise.kind }), rows: [...rows, added] },
+    ...rows.map((row) => ({
+      label: vscode.l10n.t('In the row "{0}"', row.label),
+      description: row.models[task] === undefined ? vscode.l10n.t("which shows no {0} yet", task) : vscode.l10n.t("in place of {0}", row.models[task]),
+      rows: rows.map((other) => (other === row ? withModel(row, added, task) : other)),
+    })),
+  ];
+  return (await vscode.window.showQuickPick(items, { title: vscode.l10n.t("Use {0} for {1}", model.name, task) }))?.rows;
 }
 
 async function choosePreset(): Promise<Preset | undefined> {

@@ -1,3 +1,4 @@
+import type { LibraryModel } from "../catalogue/library";
 import { PlumblineError } from "../core/errors";
 import { rowsOfPreset, type Preset, type PresetId } from "../core/presets";
 import type { Task } from "../core/semantics";
@@ -33,6 +34,22 @@ export function inspectRows(preset: Preset, models: readonly Model[], settings: 
   const rows = rowsOfPreset(preset, models, { seed: settings.seed, rows: [] });
   if (rows.length > 0) return rows;
   throw new PlumblineError("not-found", `Expected a model for "${preset.title}" but received none.`, "Add the folder of a diffusion model to the setting plumbline.models.");
+}
+
+/** A row of one model alone, with the settings that it was made for. Throws `bad-model` for one that cannot be used. */
+export function modelRow({ id, name, description, problem }: LibraryModel, task: Task, others: readonly RowSettings[]): RowSettings {
+  if (!description) throw new PlumblineError("bad-model", `Expected a model that can be used but received ${name}. ${problem ?? ""}`.trim(), "Download it first.");
+  const { steps, spacing, noise, processingResolution } = description.defaults;
+  let number = others.length;
+  while (others.some(({ rowId }) => rowId === `model-${number}`)) number++;
+  return { rowId: `model-${number}`, label: name, models: { [task]: id }, steps, spacing, ensembleSize: 1, noise: { kind: noise }, processingResolution };
+}
+
+/** A row with another model for one task; the settings of that model too, where the row shows nothing else. */
+export function withModel(row: RowSettings, added: RowSettings, task: Task): RowSettings {
+  const models = { ...row.models, ...added.models };
+  const isOnly = Object.keys(row.models).every((other) => other === task);
+  return isOnly ? { ...added, rowId: row.rowId, models } : { ...row, models };
 }
 
 /** The first model of each task, of the wanted kind where there is one. */

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { findModels, shippedModelsDir, type Model } from "../../src/extension/models";
-import { compareRows, estimateRows, initialState, inspectRows, multiSteps, predictRequests, restoredState, type RequestOptions } from "../../src/extension/runs";
+import { listModels, type LibraryModel } from "../../src/catalogue/library";
+import type { ModelDefaults, ModelDescription } from "../../src/catalogue/modelFolder";
+import { shippedModelsDir, usableModels, type Model } from "../../src/extension/models";
+import { compareRows, estimateRows, initialState, inspectRows, modelRow, multiSteps, predictRequests, restoredState, withModel, type RequestOptions } from "../../src/extension/runs";
 import { cacheOf } from "../../src/extension/services";
 import type { Settings } from "../../src/extension/settings";
 import { presets } from "../../src/core/presets";
@@ -120,11 +122,41 @@ describe("the state of a panel that was restored", () => {
 describe("models that can be chosen", () => {
   it("are those that ship, each for its task, and the readable folders of the user", async () => {
     const shipped = shippedModelsDir(root);
-    const { models: found, problems } = await findModels(shipped, [join(shipped, "plumbline-depth"), "/nowhere"]);
+    const environment = { PLUMBLINE_HOME: "/nowhere", HF_HOME: "/nowhere" };
+    const library = await listModels({ modelsDir: shipped, folders: [join(shipped, "plumbline-depth"), "/nowhere"], environment });
+    const found = usableModels(library);
     assert.deepEqual(found.slice(0, 4).map(({ id }) => id).sort(), ["plumbline-depth", "plumbline-e2e-depth", "plumbline-e2e-normals", "plumbline-normals"]);
     assert.equal(found.length, 5);
     assert.equal(found[4].id, join(shipped, "plumbline-depth"));
-    assert.equal(problems.length, 1);
-    assert.match(String(problems[0]), /nowhere/);
+    assert.match(library.find(({ id }) => id === "/nowhere")?.problem ?? "", /nowhere/);
+  });
+});
+
+describe("a row of one model", () => {
+  const model = (defaults: Partial<ModelDefaults>): LibraryModel => ({
+    id: "prs-eth/marigold-depth-lcm-v1-0", name: "Marigold LCM", state: "cached", family: "marigold", semantics: [],
+    description: { defaults: { steps: 4, spacing: "trailing", noise: "gaussian", processingResolution: 768, ...defaults } } as ModelDescription,
+  });
+
+  it("has the settings that the model was made for, and an id of its own", () => {
+    const [estimate] = estimateRows(models);
+    const first = modelRow(model({}), "depth", [estimate]);
+    assert.deepEqual({ ...first, rowId: "" }, { rowId: "", label: "Marigold LCM", models: { depth: "prs-eth/marigold-depth-lcm-v1-0" }, steps: 4, spacing: "trailing", ensembleSize: 1, noise: { kind: "gaussian" }, processingResolution: 768 });
+    const second = modelRow(model({}), "depth", [first]);
+    assert.equal(new Set([estimate.rowId, first.rowId, second.rowId]).size, 3);
+  });
+
+  it("takes the place of a model with its settings only where the row shows nothing else", () => {
+    const [both] = estimateRows(models);
+    const added = modelRow(model({}), "depth", []);
+    const beside = withModel(both, added, "depth");
+    assert.equal(beside.models.depth, added.models.depth);
+    assert.deepEqual([beside.models.normals, beside.steps, beside.noise, beside.label], [both.models.normals, both.steps, both.noise, both.label]);
+    const alone = withModel({ ...both, models: { depth: "plumbline-e2e-depth" } }, added, "depth");
+    assert.deepEqual(alone, { ...added, rowId: both.rowId });
+  });
+
+  it("is refused for a model that cannot be used", () => {
+    assert.throws(() => modelRow({ ...model({}), description: undefined, problem: "Its download has not finished." }, "depth", []), /Its download has not finished/);
   });
 });
