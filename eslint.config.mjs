@@ -14,12 +14,13 @@ export const rooms = {
   "src/catalogue": { folders: ["src/core", "src/io"], packages: ["node:*", "undici", "zod"] },
   "src/evaluation": { folders: ["src/core", "src/io", "src/catalogue"], packages: ["node:*", "picomatch", "zod"] },
   "src/inference": { folders: ["src/core", "src/pipeline", "src/graph", "src/io", "src/cache", "src/catalogue", "src/protocol"], packages: ["node:*", "onnxruntime-node"] },
-  "src/cli": { folders: ["src/core", "src/io", "src/cache", "src/catalogue", "src/evaluation", "src/protocol", "src/inference/client"], packages: ["node:*", "commander", "@observablehq/plot", "linkedom"] },
-  "src/extension": { folders: ["src/core", "src/io", "src/cache", "src/catalogue", "src/evaluation", "src/protocol", "src/inference/client"], packages: ["node:*", "vscode"] },
+  "src/doctor": { folders: ["src/core", "src/catalogue", "src/protocol", "src/inference/client"], packages: ["node:*"] },
+  "src/cli": { folders: ["src/doctor", "src/core", "src/io", "src/cache", "src/catalogue", "src/evaluation", "src/protocol", "src/inference/client"], packages: ["node:*", "commander", "@observablehq/plot", "linkedom"] },
+  "src/extension": { folders: ["src/doctor", "src/core", "src/io", "src/cache", "src/catalogue", "src/evaluation", "src/protocol", "src/inference/client"], packages: ["node:*", "vscode"] },
   webview: { folders: ["src/core", "src/protocol", "src/evaluation/columns", "src/evaluation/spec"], packages: ["@vscode/webview-ui-toolkit", "@observablehq/plot", "three"] },
 };
 
-const all = ["src/core", "src/protocol", "src/pipeline", "src/graph", "src/io", "src/cache", "src/catalogue", "src/evaluation", "src/inference", "src/cli", "src/extension", "webview"];
+const all = ["src/core", "src/protocol", "src/pipeline", "src/graph", "src/io", "src/cache", "src/catalogue", "src/evaluation", "src/inference", "src/doctor", "src/cli", "src/extension", "webview"];
 
 /** Restricts relative imports to the allowed rooms, and packages to the allowed ones. */
 function roomRule(folder, { folders, packages }) {

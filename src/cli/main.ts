@@ -5,6 +5,7 @@ import { addBench } from "./bench";
 import { addCompare } from "./compare";
 import { addComponent } from "./component";
 import { addDemo } from "./demo";
+import { addDoctor } from "./doctor";
 import { report } from "./engine";
 import { addEstimate } from "./estimate";
 import { addEvaluate } from "./evaluate";
@@ -27,7 +28,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     .showHelpAfterError("(--help shows the options)")
     .configureHelp({ sortOptions: false })
     .addHelpText("after", "\nExit codes: 0 done, 1 an image or a file failed, 2 wrong usage, 130 cancelled.\nplumbline COMMAND --help shows options and examples.");
-  for (const add of [addEstimate, addCompare, addSpotCheck, addEvaluate, addMerge, addReport, addModels, addComponent, addBench, addDemo, addTable, addStudy]) add(program);
+  for (const add of [addEstimate, addCompare, addSpotCheck, addEvaluate, addMerge, addReport, addModels, addComponent, addDoctor, addBench, addDemo, addTable, addStudy]) add(program);
   try {
     await program.parseAsync(argv);
     return process.exitCode === 1 ? 1 : 0;

@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { setPriority } from "node:os";
 import { libraryEnvironment } from "../catalogue/cudaFolder";
 import { PlumblineError } from "../core/errors";
-import type { ComponentParams, CurvesParams, EngineInfo, InferenceApi, PredictEvent, PredictParams, PredictReturn, SeriesParams, SpreadParams } from "../protocol/inference";
+import type { ComponentParams, CurvesParams, EngineInfo, InferenceApi, MemoryEstimate, MemoryParams, PredictEvent, PredictParams, PredictReturn, SelfTestParams, SelfTestResult, SeriesParams, SpreadParams } from "../protocol/inference";
 import { protocolVersion } from "../protocol/inference";
 import { ipcChannel } from "../protocol/ipcChannel";
 import { connect, type Caller } from "../protocol/rpc";
@@ -34,6 +34,9 @@ export interface EngineClient {
   series(params: SeriesParams, options?: { readonly signal?: AbortSignal }): Promise<InferenceApi["series"]["result"]>;
   readMap(params: InferenceApi["readMap"]["params"]): Promise<InferenceApi["readMap"]["result"]>;
   readFloats(params: InferenceApi["readFloats"]["params"]): Promise<InferenceApi["readFloats"]["result"]>;
+  memory(params: MemoryParams): Promise<MemoryEstimate>;
+  /** Runs on the device that is named, or rejects. */
+  selfTest(params: SelfTestParams, options?: { readonly signal?: AbortSignal }): Promise<SelfTestResult>;
   info(): Promise<EngineInfo>;
   /** Stops the child; pending requests reject. The client may not be used afterwards. */
   dispose(): Promise<void>;
@@ -115,6 +118,8 @@ export function startEngine(options: EngineOptions): EngineClient {
     series: (params, callOptions) => request(({ caller }) => caller.call("series", params, callOptions)),
     readMap: (params) => request(({ caller }) => caller.call("readMap", params)),
     readFloats: (params) => request(({ caller }) => caller.call("readFloats", params)),
+    memory: (params) => request(({ caller }) => caller.call("memory", params)),
+    selfTest: (params, callOptions) => request(({ caller }) => caller.call("selfTest", params, callOptions)),
     info: () => request(async ({ info }) => info),
     async dispose() {
       disposed = true;

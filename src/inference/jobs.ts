@@ -13,10 +13,12 @@ import { FileHashes } from "./fileHash";
 import { LatentStore } from "./imageLatents";
 import { ImageReadAhead, type PendingImage } from "./imageReadAhead";
 import { mapQuestions } from "./mapQuestions";
+import { estimateModelMemory } from "./modelMemory";
 import { NetworkStore } from "./networkStore";
 import { ProgressTracker, totalWork } from "./progress";
 import { decodesSteps, performRun, type ChosenDevice, type Engine, type Job } from "./runJob";
-import { availableDevices, createNetwork, engineVersions } from "./session";
+import { selfTest } from "./selfTest";
+import { availableDevices, createNetwork, engineVersions, runtimeFolder } from "./session";
 
 /** The engine's methods. Requests that use networks run one after another; a cancelled one leaves the queue unrun. */
 export function engineHandlers(): Handlers<InferenceApi> {
@@ -35,7 +37,7 @@ export function engineHandlers(): Handlers<InferenceApi> {
   return {
     hello: async ({ protocolVersion: received }) => {
       if (received !== protocolVersion) throw unexpected("protocol-mismatch", "the protocol version", String(protocolVersion), received, "Install Plumbline again: its parts are of different versions.");
-      return { protocolVersion, pid: process.pid, versions: { plumbline: version, ...engineVersions() }, devices: availableDevices() };
+      return { protocolVersion, pid: process.pid, versions: { plumbline: version, ...engineVersions() }, devices: availableDevices(), runtimeFolder: runtimeFolder() };
     },
     predict: async (params, context) => {
       const image = images.announce(params);
@@ -43,6 +45,8 @@ export function engineHandlers(): Handlers<InferenceApi> {
     },
     component: (params, { signal }) => queued(signal, () => runComponent(engine, params)),
     ...mapQuestions,
+    memory: estimateModelMemory,
+    selfTest: (params, { signal }) => queued(signal, () => selfTest(params, signal)),
     release: (_params, { signal }) => queued(signal, async () => (await engine.store.clear(), {})),
   };
 }

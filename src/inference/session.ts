@@ -28,6 +28,11 @@ export function engineVersions(): Readonly<Record<string, string>> {
   return { onnxruntime: ort.env.versions.node ?? ort.env.versions.common, node: process.versions.node };
 }
 
+/** The folder of ONNX Runtime's own library, in its package. */
+export function runtimeFolder(): string {
+  return join(dirname(require.resolve("onnxruntime-node/package.json")), "bin", "napi-v6", process.platform, process.arch);
+}
+
 /**
  * Loads a graph, or a file in ONNX format, onto a device. The weights are read from where they are.
  * Throws `engine-failed` when the provider cannot be used or refuses the network.
@@ -98,9 +103,8 @@ function floatsOf({ data, type }: ort.Tensor): Float32Array {
  * from the first folder of LD_LIBRARY_PATH that has it, else from the package.
  */
 function hasCudaProvider(): boolean {
-  const ofPackage = join(dirname(require.resolve("onnxruntime-node/package.json")), "bin", "napi-v6", process.platform, process.arch);
   const preferred = (process.env["LD_LIBRARY_PATH"] ?? "").split(":").find((folder) => folder !== "" && existsSync(join(folder, "libonnxruntime.so.1")));
-  return ["libonnxruntime_providers_cuda.so", "onnxruntime_providers_cuda.dll"].some((name) => existsSync(join(preferred ?? ofPackage, name)));
+  return ["libonnxruntime_providers_cuda.so", "onnxruntime_providers_cuda.dll"].some((name) => existsSync(join(preferred ?? runtimeFolder(), name)));
 }
 
 function failed(action: string, device: Device, cause: unknown): PlumblineError {

@@ -1,5 +1,6 @@
 import type { HalfMap } from "../core/half";
 import type { Crop, FloatMap } from "../core/image";
+import type { MemoryNeed } from "../core/memoryEstimate";
 import type { Semantics, Task } from "../core/semantics";
 import type { Device, DeviceChoice, RunRequest, RunSettings } from "../core/settings";
 
@@ -155,6 +156,8 @@ export interface EngineInfo {
   readonly versions: Readonly<Record<string, string>>;
   /** Devices whose provider is there, best first; always ends with "cpu". */
   readonly devices: readonly Device[];
+  /** The folder of ONNX Runtime's own library, in its package. */
+  readonly runtimeFolder: string;
 }
 
 /** One map that the cache of runs holds, or a file beside it (ground truth). Step and member maps are at processing size. */
@@ -228,6 +231,36 @@ export interface FloatFile {
   readonly entry?: string;
 }
 
+export interface MemoryParams {
+  readonly modelDir: string;
+  /** Of the image, in pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** The model's own default when absent. */
+  readonly processingResolution?: number;
+}
+
+/** An estimate, not a measurement: core/memoryEstimate says how. */
+export interface MemoryEstimate extends MemoryNeed {
+  readonly processingSize: { readonly width: number; readonly height: number };
+}
+
+export interface SelfTestParams {
+  readonly modelDir: string;
+  readonly task: Task;
+  /** No other takes its place where it fails. */
+  readonly device: Device;
+}
+
+export interface SelfTestResult {
+  /** Of a built-in picture, in one step from zeros. */
+  readonly map: FloatMap;
+  /** The first run includes what a device prepares once. */
+  readonly timingsMillis: Readonly<Record<"load" | "first" | "again", number>>;
+  /** Most memory that the process has had since it started, that of a GPU not counted. */
+  readonly peakBytes: number;
+}
+
 /** The child process's methods: parameters, events reported while they run, and result. */
 export interface InferenceApi {
   hello: { params: { readonly protocolVersion: number }; event: never; result: EngineInfo };
@@ -242,6 +275,10 @@ export interface InferenceApi {
   readMap: { params: Extract<MapRef, { kind: "file" }>; event: never; result: { readonly map: FloatMap } };
   /** A file of floats as it is. Throws `not-found` or `bad-image` with what was expected of it. */
   readFloats: { params: FloatFileParams; event: never; result: FloatFile };
+  /** What a model needs for an image. Throws what its files are at fault for. */
+  memory: { params: MemoryParams; event: never; result: MemoryEstimate };
+  /** Runs a model on a built-in picture on one device. Throws `engine-failed` where the device cannot. */
+  selfTest: { params: SelfTestParams; event: never; result: SelfTestResult };
   /** Frees every network held; the next prediction loads anew. */
   release: { params: Record<string, never>; event: never; result: Record<string, never> };
 }
