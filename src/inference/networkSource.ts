@@ -1,3 +1,5 @@
+import { stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { NetworkSource } from "../catalogue/modelFolder";
 import type { Device } from "../core/settings";
 import { componentFiles, convertComponent, type ConvertOptions } from "../graph/convert";
@@ -27,7 +29,10 @@ export async function openNetwork(source: NetworkSource, options: ConvertOptions
   return { files: file.files, create: async (device) => adapt(await createNetwork(file, { device })) };
 }
 
-/** The `files` of that network, without building it. Throws where they are missing or damaged. */
+/** The `files` of that network and what is said of it beside it, without building it. Throws where they are missing or damaged. */
 export async function sourceFiles(source: NetworkSource, options: ConvertOptions = {}): Promise<readonly string[]> {
-  return source.kind === "component" ? componentFiles(source.dir, { ...options, weightsFile: source.weightsFile }) : (await openOnnx(source.path)).files;
+  if (source.kind === "component") return componentFiles(source.dir, { ...options, weightsFile: source.weightsFile });
+  const { files } = await openOnnx(source.path);
+  const config = join(dirname(source.path), "config.json");
+  return (await stat(config).then(() => true, () => false)) ? [...files, config] : files;
 }

@@ -1,17 +1,81 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { tmpdir } from "node:os";
+import { basename, join, relative } from "node:path";
+import { describeModel } from "../../src/catalogue/modelFolder";
 import { encoderInput } from "../../src/core/latent";
+import type { Task } from "../../src/core/semantics";
+import type { RunSettings, TimestepSpacing } from "../../src/core/settings";
 import type { Tensor } from "../../src/core/tensor";
 import type { ConvertOptions } from "../../src/graph/convert";
 import { openOnnx } from "../../src/io/onnxFile";
+import { FileHashes } from "../../src/inference/fileHash";
+import { describeRun } from "../../src/inference/modelLoader";
 import { componentAdapter } from "../../src/inference/onnxNetwork";
 import { createNetwork } from "../../src/inference/session";
 import type { BigIntTensor } from "../../src/pipeline/networks";
 import { encode } from "../../src/pipeline/encode";
 import { temporaryFolder } from "../unit/feedForwardGraphs";
 import { writeOptimumFolder } from "./optimumFolder";
-import { assertLatent, referenceDir, useReference } from "./pipelineReference";
+import { assertLatent, assertMap, atStep, referenceDir, useReference } from "./pipelineReference";
+
+interface RunCase {
+  readonly name: string;
+  readonly modality?: Task;
+  readonly num_inference_steps: number;
+  readonly timestep_spacing: TimestepSpacing;
+  readonly noise: "gaussian" | "zeros";
+  readonly image: string;
+}
+const { runs } = JSON.parse(readFileSync(join(referenceDir("marigold"), "cases.json"), "utf8")) as { runs: RunCase[] };
+/** A run of each kind is enough: the networks are the same ones. */
+const cases = ["depth-trailing-1-zeros", "depth-trailing-4", "normals-trailing-1"].map((name) => runs.find((run) => run.name === name));
+const folder = mkdtempSync(join(tmpdir(), "plumbline-optimum-"));
+
+describe("a Marigold checkpoint exported by Optimum, against the E2E-FT code", function () {
+  this.timeout(60_000);
+  const [newer, older] = [join(folder, "newer"), join(folder, "older")];
+  before(async () => {
+    await writeOptimumFolder(referenceDir("marigold"), newer, { timestep: "int64" });
+    await writeOptimumFolder(referenceDir("marigold"), older, { timestep: "scalar", latentSample: true });
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  for (const dir of [newer, older]) {
+    describe(basename(dir), () => {
+      const { stored, run: runReference } = useReference("marigold", dir);
+      for (const run of cases) {
+        assert.ok(run);
+        it(run.name, async () => {
+          const task = run.modality ?? "depth";
+          const settings: RunSettings = { steps: run.num_inference_steps, spacing: run.timestep_spacing, ensembleSize: 1, noise: run.noise === "zeros" ? { kind: "zeros" } : { kind: "file", path: "" }, seed: 0, processingResolution: 0 };
+          const { prediction, steps } = await runReference(task, settings, run.image, run.noise === "zeros" ? undefined : stored(`${run.name}.init_noise`));
+          steps.forEach(({ latents }, k) => assertLatent(latents.predOriginalSample, atStep(stored(`${run.name}.pred_original_sample`), k), `step ${k}`));
+          assertMap(prediction.map, stored(`${run.name}.output`), task, run.name);
+        });
+      }
+    });
+  }
+
+  describe("its description", () => {
+    it("says where each network comes from, and that older exports draw their latent", async () => {
+      const [first, second] = [await describeModel(newer), await describeModel(older)];
+      assert.ok(first.family === "marigold" && second.family === "marigold");
+      assert.deepEqual([first.unet, first.vae.encoder, first.vae.decoder].map((source) => source.kind === "onnx" && relative(newer, source.path)), ["unet", "vae_encoder", "vae_decoder"].map((name) => join(name, "model.onnx")));
+      assert.deepEqual([first.vae.scalingFactor, first.vae.downsamplingFactor], [0.18215, 8]);
+      assert.ok(!first.assumptions.some((text) => /draws/.test(text)) && second.assumptions.some((text) => /draws a sample/.test(text)));
+    });
+
+    it("names the file that is missing", async () => {
+      await rm(join(older, "vae_decoder", "model.onnx"));
+      await assert.rejects(describeModel(older), { code: "not-found", message: /vae_decoder/ });
+      await rm(join(newer, "unet", "model.onnx_data"));
+      const request = { runId: "r", modelDir: newer, task: "depth", settings: { steps: 1, spacing: "trailing", ensembleSize: 1, noise: { kind: "zeros" }, seed: 0, processingResolution: 0 } } as const;
+      await assert.rejects(describeRun(request, new FileHashes(), new AbortController().signal), { code: "not-found", message: /unet.model\.onnx_data/ });
+    });
+  });
+});
 
 describe("components exported by Optimum, on the CPU", function () {
   this.timeout(60_000);

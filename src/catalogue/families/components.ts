@@ -1,8 +1,9 @@
 import { readdir, stat } from "node:fs/promises";
-import { basename, join, resolve, sep } from "node:path";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import { PlumblineError, unexpected } from "../../core/errors";
 import { parseSchedulerConfig, type SchedulerConfig } from "../../core/schedulers/config";
 import { isObject } from "../../io/jsonFile";
+import { openOnnx } from "../../io/onnxFile";
 import { numberAt, objectAt, readJsonFile, required, stringAt, type JsonFile } from "../jsonFile";
 import type { EmptyPrompt, NetworkSource, VaeDescription } from "./description";
 
@@ -48,8 +49,8 @@ export async function requireComponent(component: string, folder: string, remedy
 
 /** The UNet of a latent estimator, which takes the image's latent beside its own, and the latent size that it was made for. */
 export async function readUnet(checkpoint: Checkpoint): Promise<{ readonly source: NetworkSource; readonly sampleSize: number; readonly config: JsonFile }> {
-  const source = await componentSource(checkpoint, "unet");
-  const config = await readJsonFile(join(source.dir, "config.json"));
+  const source = (await exportedNetwork(join(checkpoint.dir, "unet"))) ?? (await componentSource(checkpoint, "unet"));
+  const config = await readJsonFile(join(source.kind === "onnx" ? dirname(source.path) : source.dir, "config.json"));
   requireClass(config, "UNet2DConditionModel");
   const inChannels = required(numberAt(config, "in_channels"), config, "in_channels");
   if (inChannels !== 8) throw unexpected("unsupported", `"in_channels" of ${config.path}`, "8 (image latent and prediction latent)", inChannels, "Choose a checkpoint that was fine-tuned for depth or normals.");
@@ -58,19 +59,39 @@ export async function readUnet(checkpoint: Checkpoint): Promise<{ readonly sourc
 
 /** The autoencoder, of which encoder and decoder are built apart. */
 export async function readVae(checkpoint: Checkpoint): Promise<VaeDescription> {
-  return readVaeOf((await componentSource(checkpoint, "vae")).dir);
+  const encoder = await exportedNetwork(join(checkpoint.dir, "vae_encoder"));
+  return encoder ? readExportedVae(encoder, join(checkpoint.dir, "vae_decoder")) : readVaeOf((await componentSource(checkpoint, "vae")).dir);
+}
+
+/** The network of a component that Optimum has exported, where the component itself is not there. */
+async function exportedNetwork(folder: string): Promise<Extract<NetworkSource, { kind: "onnx" }> | undefined> {
+  const files = await readdir(folder).catch((): string[] => []);
+  return files.includes("model.onnx") && !files.some((file) => file.endsWith(".safetensors")) ? { kind: "onnx", path: join(folder, "model.onnx") } : undefined;
+}
+
+/** An autoencoder in two exported parts, each with its config.json. */
+async function readExportedVae(encoder: Extract<NetworkSource, { kind: "onnx" }>, decoderDir: string): Promise<VaeDescription> {
+  const decoder = await exportedNetwork(decoderDir);
+  if (!decoder) throw new PlumblineError("not-found", `Expected model.onnx in ${decoderDir} beside ${encoder.path} but it is missing.`, incomplete);
+  const { outputs } = await openOnnx(encoder.path);
+  // Exports before latent_parameters end with the sample, not with its distribution.
+  const isDrawn = !outputs.some(({ name }) => name === "latent_parameters");
+  const assumptions = ["The exported encoder draws a sample of the image's latent where the pipelines take the mean: results differ a little from run to run, and from those of the checkpoint itself."];
+  return { encoder, decoder, ...(await readVaeNumbers(decoderDir)), ...(isDrawn && { assumptions }) };
 }
 
 /** The autoencoder of a folder. Throws with the remedy where there is none. */
 export async function readVaeOf(dir: string, remedy = incomplete): Promise<VaeDescription> {
   const source = await requireComponent("vae", dir, remedy);
-  const config = await readJsonFile(join(source.dir, "config.json"));
+  return { encoder: source, decoder: source, ...(await readVaeNumbers(dir)) };
+}
+
+async function readVaeNumbers(dir: string): Promise<Omit<VaeDescription, "encoder" | "decoder">> {
+  const config = await readJsonFile(join(dir, "config.json"));
   requireClass(config, "AutoencoderKL");
   const blocks = config.values["block_out_channels"];
   if (!Array.isArray(blocks) || blocks.length === 0) throw unexpected("bad-model", `"block_out_channels" of ${config.path}`, "a list of channel counts", blocks);
   return {
-    encoder: source,
-    decoder: source,
     scalingFactor: numberAt(config, "scaling_factor") ?? 0.18215,
     latentChannels: numberAt(config, "latent_channels") ?? 4,
     downsamplingFactor: 2 ** (blocks.length - 1),
@@ -101,7 +122,7 @@ export async function findEmptyPrompt(checkpoint: Checkpoint): Promise<EmptyProm
   if (!(await isFile(join(tokenizerDir, "vocab.json")))) {
     throw new PlumblineError("not-found", `Expected empty_prompt.safetensors or tokenizer/vocab.json in ${dir} but neither is there.`, incomplete);
   }
-  return { kind: "encoded", textEncoder: await componentSource(checkpoint, "text_encoder"), tokenizerDir };
+  return { kind: "encoded", textEncoder: (await exportedNetwork(join(dir, "text_encoder"))) ?? (await componentSource(checkpoint, "text_encoder")), tokenizerDir };
 }
 
 /** The files of the empty prompt besides the text encoder's own. */

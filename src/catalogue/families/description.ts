@@ -48,6 +48,8 @@ export interface VaeDescription {
   readonly scalingFactor: number;
   readonly latentChannels: number;
   readonly downsamplingFactor: number;
+  /** What is to be known of it, in sentences. */
+  readonly assumptions?: readonly string[];
 }
 
 /** A family that denoises, or moves, a latent beside the image's. */

@@ -10,6 +10,9 @@ const taskOfClass: Readonly<Record<string, Task | undefined>> = {
   MarigoldNormalsPipeline: "normals",
   MarigoldPipeline: undefined,
   StableDiffusionPipeline: undefined,
+  // As Optimum and older exporters call it in folders of ONNX files.
+  ORTStableDiffusionPipeline: undefined,
+  OnnxStableDiffusionPipeline: undefined,
 };
 
 /** The pipeline classes of this family. */
@@ -44,7 +47,7 @@ export async function describeMarigold(checkpoint: Checkpoint): Promise<Marigold
       noise: endToEnd ? "zeros" : "gaussian",
       processingResolution: numberAt(index, "default_processing_resolution") ?? unet.sampleSize * vae.downsamplingFactor,
     },
-    assumptions: task ? assumptions : [`${className} does not say whether it was trained for depth or for normals: it is run for what is asked.`, ...assumptions],
+    assumptions: [...(task ? [] : [`${className} does not say whether it was trained for depth or for normals: it is run for what is asked.`]), ...assumptions, ...(vae.assumptions ?? [])],
     files: [index.path, schedulerPath(checkpoint), ...promptFiles(emptyPrompt)],
   };
 }
