@@ -61,7 +61,7 @@ describe("catalogue", () => {
       assert.ok(layout in layouts && licence.url.startsWith("https://"), repository);
       assert.equal(licence.nonCommercial ?? false, /-NC-/.test(licence.name), repository);
       assert.equal(defaults?.noise === "zeros", endToEnd, repository);
-      if (family === "feedforward") assert.equal(predicts.depth, repository.includes("metric3d") ? "metric-depth" : "affine-disparity", repository);
+      if (family === "feedforward") assert.equal(predicts.depth, repository.includes("metric3d") ? "affine-depth" : "affine-disparity", repository);
     }
   });
 
