@@ -1,11 +1,13 @@
+import { join } from "node:path";
 import { Option, type Command } from "commander";
 import { addFolder, removeModel } from "../catalogue/changes";
 import { findModel, listModels } from "../catalogue/library";
 import { verifyModel, type FileVerdict } from "../catalogue/verification";
 import { PlumblineError } from "../core/errors";
 import type { Task } from "../core/semantics";
-import { report, shippedModelsDir, showStatus } from "./engine";
+import { installation, report, shippedModelsDir, showStatus } from "./engine";
 import { interruptible } from "./interruption";
+import { modelsPage } from "./modelsPage";
 import { addPull } from "./modelsPull";
 import { columns, listText, modelJson, semanticsText, showText } from "./modelText";
 
@@ -25,7 +27,9 @@ and NO_PROXY.`);
     .description("Show what is shipped, installed, cached and added, and what can be downloaded.")
     .option("--json", "for a program")
     .option("--here", "only what is here")
-    .action(async ({ json = false, here = false }: { readonly json?: boolean; readonly here?: boolean }) => {
+    .option("--markdown", "docs/models.md: the systems of the paper, and how they get in")
+    .action(async ({ json = false, here = false, markdown = false }: { readonly json?: boolean; readonly here?: boolean; readonly markdown?: boolean }) => {
+      if (markdown) return print((await modelsPage(shippedModelsDir, join(installation, "docs", "models.json"))).trimEnd());
       const found = (await listModels(places)).filter(({ state }) => !here || state !== "available");
       print(json ? JSON.stringify(found.map(modelJson), undefined, 1) : listText(found));
     });

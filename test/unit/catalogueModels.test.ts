@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { catalogueSchema, readCatalogue } from "../../src/catalogue/catalogue";
 import { chooseFiles, recogniseLayout } from "../../src/catalogue/fileChoice";
 import { resolveModel } from "../../src/catalogue/library";
+import { modelsPage } from "../../src/cli/modelsPage";
 import { describeModel } from "../../src/catalogue/modelFolder";
 
 describe("catalogue", () => {
@@ -63,6 +64,16 @@ describe("catalogue", () => {
       assert.equal(defaults?.noise === "zeros", endToEnd, repository);
       if (family === "feedforward") assert.equal(predicts.depth, repository.includes("metric3d") ? "affine-depth" : "affine-disparity", repository);
     }
+  });
+
+  it("writes docs/models.md, with every model of the catalogue and every system that the paper's tables name", async () => {
+    const page = await modelsPage("models", "docs/models.json");
+    assert.equal(await readFile("docs/models.md", "utf8"), page, "plumbline models list --markdown > docs/models.md");
+    for (const { repository } of (await readCatalogue("models")).downloads) assert.ok(page.includes(`(https://huggingface.co/${repository})`), repository);
+    const systems = ["Marigold, depth", "Marigold, normals", "Marigold LCM", "Marigold + DDIM fix", "Marigold + E2E FT", "Stable Diffusion + E2E FT", "GeoWizard", "GeoWizard + DDIM fix", "GeoWizard + E2E FT", "DepthFM", "MiDaS", "LeReS", "Omnidata v1", "Omnidata v2", "HDN", "DPT", "Depth Anything", "Depth Anything v2", "Metric3D", "Metric3D v2", "DSINE"];
+    for (const system of systems) assert.ok(page.includes(`\n| ${system} |`), system);
+    await writeFile(join(modelsDir, "systems.json"), JSON.stringify({ systems: [{ system: "X", nyuv2: {}, models: ["no/such"], how: "y", verified: "", notVerified: "" }] }));
+    await assert.rejects(modelsPage("models", join(modelsDir, "systems.json")), { code: "bad-model", message: /"no\/such"/ });
   });
 
   it("tells the layouts of repositories apart, and takes fp16 before fp32 and .safetensors before .bin", async () => {
