@@ -58,7 +58,7 @@ describe("catalogue", () => {
     assert.deepEqual(find("GonzaloMG/geowizard-e2e-ft").figures?.[0].values["iBims-1"], [16.2, 69.4]);
     assert.deepEqual(find("prs-eth/marigold-depth-v1-0").figures?.map(({ steps, ensemble, values }) => [steps, ensemble, ...values["DIODE"]]), [[50, 10, 30.8, 77.3], [50, 1, 31, 77.2], [1, 1, 31.1, 76.8]]);
     for (const { repository, predicts, layout, licence, family, endToEnd, defaults } of downloads) {
-      if (predicts.normals) assert.equal(predicts.normals, repository.startsWith("prs-eth/") ? "RUB" : "LUB", repository);
+      if (predicts.normals) assert.equal(predicts.normals, /^prs-eth\/|metric3d/.test(repository) ? "RUB" : "LUB", repository);
       assert.ok(layout in layouts && licence.url.startsWith("https://"), repository);
       assert.equal(licence.nonCommercial ?? false, /-NC-/.test(licence.name), repository);
       assert.equal(defaults?.noise === "zeros", endToEnd, repository);
