@@ -50,3 +50,9 @@ export interface Part {
   readonly element: HTMLElement;
   update(page: Page): void;
 }
+
+/** A part that takes the place of the tiles. */
+export interface StagePart extends Part {
+  /** What it shows as a figure for a paper; undefined while it is not on show, or has nothing to show yet. */
+  figure(): Questions["saveFigure"]["params"] | undefined;
+}

@@ -1,10 +1,13 @@
-import { panelStateVersion, type ExportRequest, type PanelSettings, type PanelState, type ShownRef, type ToWebview, type ViewState } from "../src/protocol/panel";
+import { panelStateVersion, type ExportRequest, type PanelSettings, type PanelState, type ToWebview, type ViewState } from "../src/protocol/panel";
 import { AbStage } from "./ab/abStage";
 import { AddRows, type AddAndRun } from "./bars/addRows";
+import { EmptyPage } from "./bars/emptyPage";
 import { Asks } from "./asks";
 import { Dock } from "./plots/dock";
-import { el, setText } from "./dom";
+import { el } from "./dom";
 import { ExportMenu } from "./bars/exportMenu";
+import { figureOf } from "./bars/exportPictures";
+import type { FigureFile } from "./bars/figureParts";
 import type { Painter } from "./gl/painter";
 import type { Host } from "./host";
 import { listenToKeys } from "./keys";
@@ -14,7 +17,6 @@ import { withLetter, type Letters } from "./rows/letters";
 import { livePage } from "./livePage";
 import { Look } from "./rows/look";
 import { MapStore } from "./mapStore";
-import { askableRef } from "./maps";
 import { marksOf } from "./rows/marks";
 import { PresetMenu } from "./bars/presetMenu";
 import { ProbeLine } from "./rows/probe";
@@ -25,11 +27,11 @@ import { Session } from "./session";
 import { SpaceStage } from "./space/spaceStage";
 import { isOutdated, withChangedRow } from "./state";
 import { Notice, StatusLine } from "./bars/statusLine";
-import { stepRef } from "./rows/stops";
+import { StepChoice } from "./rows/stepChoice";
 import { Strip, type ImageStatus } from "./rows/strip";
 import type { Tile } from "./rows/tiles";
 import { Toolbar } from "./bars/toolbar";
-import { comparisonOf, spaceOf, withoutRows, withPinned, withStep } from "./viewChanges";
+import { comparisonOf, spaceOf, withoutRows, withPinned } from "./viewChanges";
 import { wholeImage } from "./rows/viewport";
 
 /** Until the host has said what to show. */
@@ -66,10 +68,11 @@ export class Panel {
     maps: this.#maps,
     notice: this.#notice,
     changeView: (change) => this.#changeView(change),
-    showStep: (rowId, step) => this.#showStep(rowId, step, false),
+    showStep: (rowId, step) => this.#steps.show(rowId, step, false),
     changeSettings: (settings) => this.#changeSettings(settings),
     refresh: () => this.#refresh(),
   });
+  readonly #steps = new StepChoice(this.#page, this.#maps);
   readonly #runs = new Runs(this.#page, {
     post: (message) => this.host.post(message),
     set: (change) => this.#setState(change),
@@ -106,15 +109,15 @@ export class Panel {
     toggleMaximised: (key) => this.#toggleMaximised(key),
     showExport: (key) => this.#exportMenu.open(key),
     showSpace: (tile) => this.#changeView({ stage: spaceOf(tile) }),
-    showStep: (rowId, step, linked) => this.#showStep(rowId, step, linked),
-    expectSteps: (rowId, steps, linked) => this.#expectSteps(rowId, steps, linked),
+    showStep: (rowId, step, linked) => this.#steps.show(rowId, step, linked),
+    expectSteps: (rowId, steps, linked) => this.#steps.expect(rowId, steps, linked),
     toggleLink: () => this.#changeView({ linkSteps: !this.#state.view.linkSteps }),
   }, () => this.#refresh());
   readonly #legend = new Legend();
   readonly #probe = new ProbeLine();
-  readonly #exportMenu = new ExportMenu(this.#page, (requests) => this.#export(requests));
+  readonly #exportMenu = new ExportMenu(this.#page, { maps: (requests) => this.#export(requests), figure: () => this.#figure() });
   readonly #scroll = el("div", "scroll", this.#layout.element, this.#legend.element);
-  readonly #empty = el("div", "empty");
+  readonly #empty = new EmptyPage();
   readonly #stages = [new AbStage(), new SpaceStage()];
   readonly #dock = new Dock();
   #state = emptyState;
@@ -129,7 +132,7 @@ export class Panel {
   constructor(private readonly host: Host, private readonly painter: Painter) {
     this.element.append(
       this.#toolbar.element, this.#presets.element, this.#exportMenu.element, this.#form.element, this.#notice.element,
-      this.#strip.element, el("div", "headline", this.#status.element, this.#addRows.element), this.#empty, this.#scroll,
+      this.#strip.element, el("div", "headline", this.#status.element, this.#addRows.element), this.#empty.element, this.#scroll,
       ...this.#stages.map(({ element }) => element), this.#dock.element,
       el("div", "foot", this.#probe.element, this.#probe.live),
     );
@@ -223,24 +226,14 @@ export class Panel {
     this.#layout.update(this.#scene, view);
     this.#scroll.classList.toggle("has-maximised", this.#layout.element.classList.contains("has-maximised"));
     this.#legend.update(this.#scene, view);
-    this.#updateEmpty();
+    const nothing = this.#scene.rows.length === 0 || this.#session.images.length === 0;
+    this.#empty.update(nothing, this.#initialised);
+    this.#scroll.hidden = nothing || view.stage !== undefined;
+    this.#status.element.hidden = nothing;
+    this.#addRows.element.hidden = nothing || this.#formOpen;
     for (const part of [...this.#stages, this.#dock]) part.update(this.#page);
     this.#layout.paint(this.painter);
     this.#showProbe();
-  }
-
-  #updateEmpty(): void {
-    const nothing = this.#scene.rows.length === 0 || this.#session.images.length === 0;
-    this.#empty.hidden = !nothing;
-    this.#scroll.hidden = nothing || this.#state.view.stage !== undefined;
-    this.#status.element.hidden = nothing;
-    this.#addRows.element.hidden = nothing || this.#formOpen;
-    if (!nothing) return;
-    const text = this.#initialised ? "Right-click an image in the Explorer and choose “Estimate Geometry”." : "";
-    if (this.#empty.childElementCount === 0) this.#empty.append(el("h2", "", "Depth and normals of a photograph"), el("p"));
-    const line = this.#empty.querySelector("p");
-    if (line) setText(line, text);
-    this.#empty.classList.toggle("starting", !this.#initialised);
   }
 
   #showProbe(): void {
@@ -274,28 +267,6 @@ export class Panel {
 
   #changeSettings(settings: PanelSettings): void {
     this.#setState({ settings, view: withoutRows(this.#state.view, settings.rows) });
-  }
-
-  #showStep(rowId: string, step: number | undefined, linked: boolean): void {
-    const { view } = this.#state;
-    // The questions are on their way while the page is brought up to date.
-    if (step !== undefined) for (const ref of this.#stepRefs(rowId, step)) this.#page.storedOf(ref);
-    this.#changeView(withStep(view, this.#scene.rows.map(({ timeline }) => timeline), rowId, step, linked || view.linkSteps === true));
-  }
-
-  /** Lets the maps of steps come that may be shown next. */
-  #expectSteps(rowId: string, steps: readonly number[], linked: boolean): void {
-    const timelines = this.#scene.rows.map(({ timeline }) => timeline);
-    this.#maps.expect(steps.flatMap((step) => {
-      const { shownSteps = {} } = withStep({ ...this.#state.view, shownSteps: {} }, timelines, rowId, step, linked || this.#state.view.linkSteps === true);
-      return Object.entries(shownSteps).flatMap(([row, at]) => this.#stepRefs(row, at)).flatMap((ref) => askableRef(ref, this.#page) ?? []);
-    }));
-  }
-
-  /** The maps of a step that a row's tiles show. */
-  #stepRefs(rowId: string, step: number): readonly ShownRef[] {
-    const tiles = this.#scene.rows.find((row) => row.rowId === rowId)?.tiles ?? [];
-    return tiles.flatMap(({ task, column }): ShownRef[] => (task && column === task ? [stepRef(rowId, task, step)] : []));
   }
 
   /** Puts a letter on a tile; with both, the comparison opens. */
@@ -343,6 +314,14 @@ export class Panel {
   #export(requests: readonly ExportRequest[]): void {
     const [request, ...more] = requests;
     if (request) this.host.post({ type: "export", request, more: more.length > 0 ? more : undefined });
+  }
+
+  /** Of the stage when one is open, else of the tiles. */
+  #figure(): FigureFile {
+    if (!this.#state.view.stage) return figureOf(this.#page);
+    const figure = this.#stages.map((stage) => stage.figure()).find((shown) => shown !== undefined);
+    if (!figure) throw new Error("There is nothing to draw yet: wait until what the stage shows is here.");
+    return figure;
   }
 
   /** In maximised view: the next or previous tile in place of this one, to compare by flipping. */

@@ -2,25 +2,18 @@ import assert from "node:assert/strict";
 import { presets } from "../../src/core/presets";
 import type { FromWebview, ViewState } from "../../src/protocol/panel";
 import { event, init, multi, ramp, settingsOf, single, stateOf, step, wholeRun } from "./scenario";
-import { Stage, Theatre } from "./stage";
+import { type Stage, stageForEach } from "./stage";
 
 describe("comparing, pinning and marking", () => {
   const settings = settingsOf(multi, single);
   const state = stateOf(settings);
-  let theatre: Theatre;
   let stage: Stage;
 
-  before(async () => (theatre = await Theatre.open()));
-  after(() => theatre.close());
-  beforeEach(async () => {
-    stage = await Stage.open(theatre);
+  stageForEach(async (opened) => {
+    stage = opened;
     const [started, ...rest] = wholeRun(1, settings);
     const steps = [0, 1, 2, 3].map((i) => event(1, step(multi, "depth", i, ramp(48, 32, i, i + 1))));
     await stage.send(init(state), started, ...rest.slice(0, 2), ...steps, ...rest.slice(2));
-  });
-  afterEach(async () => {
-    assert.deepEqual(stage.errors, []);
-    await stage.close();
   });
 
   /** The view as it is saved once it has come to rest. */

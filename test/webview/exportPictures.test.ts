@@ -5,23 +5,16 @@ import { colormapTable } from "../../src/core/colormap";
 import { halfFromMap } from "../../src/core/half";
 import type { Ask } from "../../src/protocol/panel";
 import { event, init, multi, ramp, settingsOf, single, stateOf, step, wholeRun } from "./scenario";
-import { Stage, Theatre } from "./stage";
+import { type Stage, stageForEach } from "./stage";
 
 describe("figures and animations from the panel", () => {
   const settings = settingsOf(multi, single);
   const [width, height] = [48, 32];
-  let theatre: Theatre;
   let stage: Stage;
 
-  before(async () => (theatre = await Theatre.open()));
-  after(() => theatre.close());
-  beforeEach(async () => {
-    stage = await Stage.open(theatre);
+  stageForEach(async (opened) => {
+    stage = opened;
     await stage.send(init(stateOf(settings)), ...wholeRun(1, settings));
-  });
-  afterEach(async () => {
-    assert.deepEqual(stage.errors, []);
-    await stage.close();
   });
 
   const openMenu = async () => {
@@ -64,6 +57,34 @@ describe("figures and animations from the panel", () => {
     const { params } = await asked("saveFigure");
     assert.equal(imagesOf(params.svg).length, 1);
     assert.ok(params.svg.includes(">Single step<") && !params.svg.includes(">Multi-step<"));
+  });
+
+  it("sets the comparison that is open as a figure: A on the scale of B, B, the wipe with its line, and the difference with its numbers", async () => {
+    const state = stateOf(settings);
+    const stageView = { kind: "ab", a: { kind: "result", rowId: "single", task: "depth" }, b: { kind: "result", rowId: "multi", task: "depth" }, mode: "wipe", split: 0.25, difference: "absolute" } as const;
+    await stage.send(init({ ...state, view: { ...state.view, stage: stageView } }));
+    await (await openMenu()).getByText("Figure of what is shown").click();
+    const { params } = await asked("saveFigure");
+    assert.equal(params.name, "room_A-B_depth");
+    const { document } = parseHTML(params.svg);
+    const texts = [...document.querySelectorAll("text")].map(({ textContent }) => textContent ?? "").join(" ");
+    for (const text of ["A: Single step", "B: Multi-step", "wiped at 25 %", "Absolute difference", "A aligned to B: s = ", "95th percentile", "AbsRel", "Plumbline 0.1.0; room.jpg"]) assert.ok(texts.includes(text), `"${text}" in: ${texts}`);
+    const urls = imagesOf(params.svg);
+    const wiped = (await Promise.all(urls.map(pixelsOf))).filter(({ data, info }) => [0, 1, 2].every((c) => data[3 * (10 * info.width + Math.round(0.25 * info.width)) + c] === 255));
+    assert.equal(wiped.length, 1, "one picture has a white line at the split");
+    const { comparison, runs } = params.provenance as { comparison: Record<string, unknown>; runs: readonly { side: string; settings: { steps: number } }[] };
+    assert.deepEqual([comparison["difference"], typeof comparison["scale"], typeof comparison["shift"], typeof comparison["AbsRel"]], ["absolute", "number", "number", "string"]);
+    assert.deepEqual(runs.map(({ side, settings: { steps } }) => [side, steps]), [["A", 1], ["B", 4]]);
+  });
+
+  it("says that a comparison has nothing to draw while a map is missing", async () => {
+    const state = stateOf(settings);
+    const stageView = { kind: "ab", a: { kind: "file", path: "/gone.npy", task: "depth" }, b: { kind: "result", rowId: "multi", task: "depth" }, mode: "wipe", split: 0.5 } as const;
+    await stage.send(init({ ...state, view: { ...state.view, stage: stageView } }));
+    await (await openMenu()).getByText("Figure of what is shown").click();
+    await stage.settle();
+    assert.match((await stage.page.locator(".notice").textContent()) ?? "", /nothing to draw yet/);
+    assert.equal((await stage.sentOf("ask")).some(({ name }) => name === "saveFigure"), false);
   });
 
   it("makes an animation of the steps that the host holds, in the colours of the result", async () => {

@@ -1,22 +1,15 @@
 import assert from "node:assert/strict";
 import { init, directions, multi, photoOf, settingsOf, single, stateOf, wholeRun } from "./scenario";
-import { Stage, Theatre } from "./stage";
+import { type Stage, stageForEach } from "./stage";
 
 describe("looking around in the panel", () => {
   const settings = settingsOf(multi, single);
   const [width, height] = [48, 32];
-  let theatre: Theatre;
   let stage: Stage;
 
-  before(async () => (theatre = await Theatre.open()));
-  after(() => theatre.close());
-  beforeEach(async () => {
-    stage = await Stage.open(theatre);
+  stageForEach(async (opened) => {
+    stage = opened;
     await stage.send(init(stateOf(settings)), ...wholeRun(1, settings));
-  });
-  afterEach(async () => {
-    assert.deepEqual(stage.errors, []);
-    await stage.close();
   });
 
   const at = (x: number, y: number): [number, number] => [(x + 0.5) / width, (y + 0.5) / height];

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FloatMap } from "../../src/core/image";
 import { directions, event, init, mapOf, multi, ramp, resultOf, settingsOf, single, stateOf, wholeRun } from "./scenario";
-import { Stage, Theatre } from "./stage";
+import { type Stage, stageForEach } from "./stage";
 
 const { tables } = JSON.parse(readFileSync(join(__dirname, "../reference/colormaps/tables.json"), "utf8")) as { tables: Record<string, number[][]> };
 
@@ -16,18 +16,11 @@ describe("pictures of the panel", () => {
   const settings = settingsOf(multi, single);
   const state = stateOf(settings);
   const [width, height] = [48, 32];
-  let theatre: Theatre;
   let stage: Stage;
 
-  before(async () => (theatre = await Theatre.open()));
-  after(() => theatre.close());
-  beforeEach(async () => {
-    stage = await Stage.open(theatre);
+  stageForEach(async (opened) => {
+    stage = opened;
     await stage.send(init(state));
-  });
-  afterEach(async () => {
-    assert.deepEqual(stage.errors, []);
-    await stage.close();
   });
 
   const column = (x: number): number => (x + 0.5) / width;

@@ -1,23 +1,14 @@
 import assert from "node:assert/strict";
 import type { PanelState } from "../../src/protocol/panel";
 import { event, init, mapOf, multi, photoOf, ramp, resultOf, settingsOf, single, stateOf, step, wholeRun } from "./scenario";
-import { Stage, Theatre } from "./stage";
+import { type Stage, stageForEach } from "./stage";
 
 describe("running from the panel", () => {
   const settings = settingsOf(multi, single);
   const state = stateOf(settings);
-  let theatre: Theatre;
   let stage: Stage;
 
-  before(async () => (theatre = await Theatre.open()));
-  after(() => theatre.close());
-  beforeEach(async () => {
-    stage = await Stage.open(theatre);
-  });
-  afterEach(async () => {
-    assert.deepEqual(stage.errors, []);
-    await stage.close();
-  });
+  stageForEach((opened) => void (stage = opened));
 
   const stateOfTile = (key: string): Promise<string | null> => stage.tile(key).getAttribute("data-state");
   const badge = (key: string): Promise<string | null> => stage.tile(key).locator(".badge").textContent();

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { build } from "esbuild";
 import { mkdir, readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
@@ -160,6 +161,25 @@ export class Theatre {
     await this.browser.close();
     await new Promise((done) => this.server.close(done));
   }
+}
+
+/**
+ * A browser for the tests of a block and a stage for each of them, which `ready` is handed first; it ends without an error of the page.
+ * To be called within `describe`.
+ */
+export function stageForEach(ready: (stage: Stage) => Promise<void> | void): void {
+  let theatre: Theatre;
+  let stage: Stage;
+  before(async () => (theatre = await Theatre.open()));
+  after(() => theatre.close());
+  beforeEach(async () => {
+    stage = await Stage.open(theatre);
+    await ready(stage);
+  });
+  afterEach(async () => {
+    assert.deepEqual(stage.errors, []);
+    await stage.close();
+  });
 }
 
 /** Stricter than the host's own: of inline styles only the empty element (by its hash) that the controls fill by script. */

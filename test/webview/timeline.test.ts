@@ -2,25 +2,16 @@ import assert from "node:assert/strict";
 import type { FloatMap } from "../../src/core/image";
 import type { ToWebview } from "../../src/protocol/panel";
 import { event, init, multi, photoOf, planned, ramp, resultOf, settingsOf, single, stateOf, step } from "./scenario";
-import { Stage, Theatre } from "./stage";
+import { type Stage, stageForEach } from "./stage";
 
 describe("the timeline of a row", () => {
   const leading = { ...single, rowId: "leading", label: "Leading", spacing: "leading" as const };
   const eight = { ...multi, rowId: "eight", label: "Eight", steps: 8 };
   const settings = settingsOf(multi, eight, leading);
   const state = stateOf(settings);
-  let theatre: Theatre;
   let stage: Stage;
 
-  before(async () => (theatre = await Theatre.open()));
-  after(() => theatre.close());
-  beforeEach(async () => {
-    stage = await Stage.open(theatre);
-  });
-  afterEach(async () => {
-    assert.deepEqual(stage.errors, []);
-    await stage.close();
-  });
+  stageForEach((opened) => void (stage = opened));
 
   /** Step i of S is a flat map of i; the result is S - 1. */
   const flat = (value: number): FloatMap => ramp(48, 32, value, value + 0.01);

@@ -3,24 +3,15 @@ import type { FloatMap } from "../../src/core/image";
 import type { RowSettings, ToWebview, ViewState } from "../../src/protocol/panel";
 import { sameButSeed } from "../../webview/rows/variation";
 import { event, init, mapOf, multi, ramp, resultOf, settingsOf, single, stateOf, step, wholeRun } from "./scenario";
-import { Stage, Theatre } from "./stage";
+import { type Stage, stageForEach } from "./stage";
 
 const [width, height] = [48, 32];
 
 describe("variation column", () => {
   const settings = settingsOf(multi, single);
-  let theatre: Theatre;
   let stage: Stage;
 
-  before(async () => (theatre = await Theatre.open()));
-  after(() => theatre.close());
-  beforeEach(async () => {
-    stage = await Stage.open(theatre);
-  });
-  afterEach(async () => {
-    assert.deepEqual(stage.errors, []);
-    await stage.close();
-  });
+  stageForEach((opened) => void (stage = opened));
 
   const show = (rows = settings, view: Partial<ViewState> = {}): Promise<void> => {
     const state = stateOf(rows);

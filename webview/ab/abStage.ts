@@ -1,5 +1,7 @@
 import type { Task } from "../../src/core/semantics";
 import type { AbMode, ShownRef } from "../../src/protocol/panel";
+import type { FigureFile } from "../bars/figureParts";
+import { abFigure } from "./abFigure";
 import { AbHandle } from "./abHandle";
 import { AbPicker, inTask } from "./abPicker";
 import { absenceOf, differencePicture, differenceText, fitLine, kindLine, picturesOf, shownDifference, sizeLine, summaryOf, type AbPictures, type AbView } from "./abPictures";
@@ -11,7 +13,7 @@ import { HistogramPlot } from "./histogramPlot";
 import { shownRun } from "../maps";
 import { exactText, valuesAt } from "../rows/measures";
 import { marksOf } from "../rows/marks";
-import type { Page, Part } from "../page";
+import type { Page, StagePart } from "../page";
 import { blank, type TileView } from "../rows/scene";
 import { Tile } from "../rows/tiles";
 import { spanOf } from "../rows/viewport";
@@ -23,7 +25,7 @@ const flipMillis = 500;
 const keptPictures = 12;
 
 /** Two maps laid over each other, wiped or in turns, beside their difference. */
-export class AbStage implements Part {
+export class AbStage implements StagePart {
   readonly element = attributes(el("section", "ab-stage"), { "aria-label": "A and B compared" });
   readonly #back = button("Back to tiles", () => this.#page?.changeView({ stage: undefined }), { icon: "previous" });
   readonly #task = dropdown("Task compared", [["depth", "Depth"], ["normals", "Normals"]], "depth", (task) => this.#changeTask(task as Task));
@@ -82,6 +84,11 @@ export class AbStage implements Part {
       tile?.showProbe();
     }
     page.painter.keepOnly(this.#recent, this);
+  }
+
+  figure(): FigureFile | undefined {
+    const [page, stage, pictures] = [this.#page, this.#stage, this.#pictures?.pictures];
+    return page && stage && pictures && page.mapOf(stage.a)?.map === pictures.a.map && page.mapOf(stage.b)?.map === pictures.b.map ? abFigure(page, stage, pictures) : undefined;
   }
 
   get #stage(): AbView | undefined {

@@ -1,7 +1,8 @@
 import type { ExportRequest, ViewState } from "../../src/protocol/panel";
 import { button, checkbox } from "../controls";
 import { attributes, el } from "../dom";
-import { animatedRuns, animationOf, figureOf } from "./exportPictures";
+import { animatedRuns, animationOf } from "./exportPictures";
+import type { FigureFile } from "./figureParts";
 import type { Page } from "../page";
 import type { TileView } from "../rows/scene";
 
@@ -13,13 +14,19 @@ const formats = [
 
 type Format = (typeof formats)[number][0];
 
+export interface ExportActions {
+  maps(requests: readonly ExportRequest[]): void;
+  /** Of what is shown. Throws when it cannot be drawn yet. */
+  figure(): FigureFile;
+}
+
 /** Asks what to write: maps in some formats, a figure of what is shown, steps as an animation. The host writes a provenance .json beside each. */
 export class ExportMenu {
   readonly element = attributes(el("div", "export-menu"), { role: "dialog", "aria-label": "Export" });
   readonly #chosenFormats = new Set<Format>(["png", "npy"]);
   #opener?: Element | null;
 
-  constructor(private readonly page: Page, private readonly send: (requests: readonly ExportRequest[]) => void) {
+  constructor(private readonly page: Page, private readonly actions: ExportActions) {
     this.element.hidden = true;
     this.element.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
@@ -47,7 +54,7 @@ export class ExportMenu {
       return attributes(element, { "data-format": format });
     });
     const go = button("Export…", () => {
-      this.send([...chosen].flatMap(({ rowId, tile }) => requestOf(rowId, tile, view, [...this.#chosenFormats])));
+      this.actions.maps([...chosen].flatMap(({ rowId, tile }) => requestOf(rowId, tile, view, [...this.#chosenFormats])));
       this.close();
     }, { appearance: "primary" });
     const update = (): void => go.enable(chosen.size > 0 && this.#chosenFormats.size > 0);
@@ -65,7 +72,7 @@ export class ExportMenu {
 
   /** Buttons for a figure of all that is shown, and for the runs whose steps are there. */
   #pictures(onlyKey: string | undefined): Node[] {
-    const figure = button("Figure of what is shown (SVG + PNG)…", () => this.#save(async () => this.page.ask("saveFigure", figureOf(this.page)))).element;
+    const figure = button("Figure of what is shown (SVG + PNG)…", () => this.#save(async () => this.page.ask("saveFigure", this.actions.figure()))).element;
     const runs = animatedRuns(this.page).filter(({ rowId, task }) => onlyKey === undefined || onlyKey === `${rowId}:${task}`);
     const animations = runs.map((run) => {
       const { element } = button(`${run.label}: steps of ${run.task} (WebP)…`, () => this.#save(async () => this.page.ask("saveAnimation", await animationOf(run, this.page))));

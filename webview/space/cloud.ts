@@ -80,9 +80,14 @@ function colourWriter(source: ColourSource, to: Uint8Array): (at: number, pixel:
     };
   }
   const { lut } = lutOf("magma");
-  const top = percentile(source.map, 98) || 1;
+  const top = stdTop(source.map);
   return (at, pixel) => {
     const row = 3 * colorIndex(data[pixel] / top);
     if (Number.isFinite(data[pixel])) for (let c = 0; c < 3; c++) to[at + c] = lut[row + c];
   };
+}
+
+/** The deviation that gets the last colour. */
+export function stdTop(map: FloatMap): number {
+  return percentile(map, 98) || 1;
 }

@@ -17,7 +17,7 @@ export function cloudFile(page: Page, { map, label }: ShownMap, settings: SpaceS
   const { of, fovDegrees } = settings;
   const result = of.kind === "file" ? undefined : page.generation?.runs.get(runIdOf(of.rowId, "depth"))?.result;
   const image = page.session.images[page.state.current]?.name ?? "image";
-  const formula = scaling.depthKind === "affine-disparity" ? "1 / (scale * d + shift)" : "scale * d + shift";
+  const formula = formulaOf(scaling);
   const units = scaling.depthKind === "metric-depth" ? "metres" : "no unit (scale and shift are not known)";
   const comments = [
     `Plumbline: ${label} of ${image}${result ? `, model ${result.provenance.model.id}` : ""}`,
@@ -35,6 +35,11 @@ export function cloudFile(page: Page, { map, label }: ShownMap, settings: SpaceS
   const part = label.replace(/[^\p{L}\p{N}.]+/gu, "-").replace(/^-|-$/g, "");
   const projection = { ...scaling, fovDegrees, formula: `z = ${formula}`, units, everyPixel: grid.stride };
   return { files: [{ name: `${stem}-${part}.ply`, content }], provenance: { depth: result?.provenance ?? of, shown: of, shape: settings.shape, colour: source?.kind, projection } };
+}
+
+/** How the distance z comes from what was predicted. */
+export function formulaOf({ depthKind }: DepthScaling): string {
+  return depthKind === "affine-disparity" ? "1 / (scale * d + shift)" : "scale * d + shift";
 }
 
 /** Readers of PLY know no missing normal; a zero vector has no direction. */

@@ -3,19 +3,21 @@ import type { FloatMap } from "../../src/core/image";
 import { convertFrame } from "../../src/core/normals";
 import { fitProjection } from "../../src/core/projectionFit";
 import type { ShownRef } from "../../src/protocol/panel";
+import type { FigureFile } from "../bars/figureParts";
 import { attributes, el, setText } from "../dom";
-import type { Page, Part, ShownMap } from "../page";
+import type { Page, ShownMap, StagePart } from "../page";
 import { runIdOf } from "../session";
 import { coloursOf, gridOf, surfaceOf, type ColourSource, type Grid, type SpaceSettings } from "./cloud";
 import { ConsistencyCheck, sampledTo } from "./consistency";
 import { SpaceControls, type DepthSource } from "./controls";
 import { loadSpaceView } from "./loader";
 import { cloudFile } from "./cloudFile";
+import { spaceFigure } from "./spaceFigure";
 import type { SpaceView, Surface } from "./view";
 import "./spaceStage.css";
 
 /** The depth as points or a mesh in space, and whether its normals are the predicted ones. */
-export class SpaceStage implements Part {
+export class SpaceStage implements StagePart {
   readonly element = attributes(el("section", "space-stage"), { "aria-label": "Depth in space" });
   readonly #room = attributes(el("div", "space-room"), { tabindex: "0", role: "application", "aria-label": "Depth in space. Arrows turn, plus and minus zoom, 0 is the photograph's view." });
   readonly #message = attributes(el("p", "space-message"), { role: "status" });
@@ -64,6 +66,15 @@ export class SpaceStage implements Part {
     const waiting = this.#view === undefined ? "Loading" : usable === undefined ? `${page.labelOf(settings.of)}: no depth yet` : "";
     setText(this.#message, this.#problem || waiting);
     this.#message.hidden = this.#message.textContent === "";
+  }
+
+  figure(): FigureFile | undefined {
+    const [page, settings] = [this.#page, this.#settings];
+    const depth = settings && page?.mapOf(settings.of);
+    const image = this.#view?.picture();
+    if (!page || !depth || !this.#view || !image) return undefined;
+    const source = this.#colourSource(settings, this.#predictedNormals(settings.of));
+    return spaceFigure(page, { depth, settings, scaling: scalingOf(depth, settings), source, image, eye: this.#view.eye, count: this.#count.textContent ?? "" });
   }
 
   get #settings(): SpaceSettings | undefined {

@@ -19,6 +19,17 @@ export interface Surface {
 
 export type Viewpoint = "front" | "top" | "side";
 
+/** Where the scene is seen from, in RUB and the units of the points. */
+export interface Eye {
+  /** Undefined once the user has moved. */
+  readonly viewpoint?: Viewpoint;
+  readonly position: readonly number[];
+  readonly target: readonly number[];
+}
+
+/** Longest side of a picture, and the lines' colour on white paper. */
+const picture = { longestSide: 1536, lines: "#555555" } as const;
+
 /** Colours as they are: no light, no tone mapping. A point is as large as the distance between neighbours at its depth. */
 const vertexShader = `
 uniform float spacing;
@@ -138,6 +149,23 @@ export class SpaceView {
     });
   }
 
+  get eye(): Eye {
+    return { viewpoint: this.#viewpoint, position: this.#camera.position.toArray(), target: this.#controls.target.toArray() };
+  }
+
+  /** What is on the screen, finer and for white paper, as a PNG; undefined while there is nothing. */
+  picture(): { readonly url: string; readonly width: number; readonly height: number } | undefined {
+    const { clientWidth, clientHeight } = this.canvas;
+    if (!this.#surface || clientWidth === 0 || clientHeight === 0 || this.#renderer.getContext().isContextLost()) return undefined;
+    const scale = picture.longestSide / Math.max(clientWidth, clientHeight);
+    const [width, height] = [Math.round(clientWidth * scale), Math.round(clientHeight * scale)];
+    this.#renderAt(width, height, picture.lines);
+    // In the same turn: the picture is gone with the frame.
+    const url = this.canvas.toDataURL("image/png");
+    this.draw();
+    return { url, width, height };
+  }
+
   /** Frees everything on the graphics device, and the context itself: browsers allow few. */
   dispose(): void {
     if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
@@ -205,7 +233,12 @@ export class SpaceView {
     const { clientWidth, clientHeight } = this.canvas;
     if (!this.#surface || clientWidth === 0 || clientHeight === 0) return;
     const ratio = window.devicePixelRatio;
-    const [width, height] = [Math.round(clientWidth * ratio), Math.round(clientHeight * ratio)];
+    this.#renderAt(Math.round(clientWidth * ratio), Math.round(clientHeight * ratio), getComputedStyle(this.canvas).color);
+  }
+
+  /** In device pixels; lines in a CSS colour. */
+  #renderAt(width: number, height: number, lines: string): void {
+    if (!this.#surface) return;
     if (this.canvas.width !== width || this.canvas.height !== height) this.#renderer.setSize(width, height, false);
     const far = this.#camera.position.distanceTo(this.#middle) + this.#radius;
     this.#camera.fov = this.#fitFov();
@@ -217,7 +250,7 @@ export class SpaceView {
     // A tenth more than the distance, so that rounding leaves no gaps.
     this.#material.uniforms.spacing.value = (1.1 * focal * 2 * this.#surface.tangent) / this.#surface.columns;
     this.#frustum.visible = this.#viewpoint !== "front";
-    this.#frustum.material.color.setStyle(getComputedStyle(this.canvas).color);
+    this.#frustum.material.color.setStyle(lines);
     this.#renderer.render(this.#scene, this.#camera);
   }
 }
