@@ -2,13 +2,14 @@ import { mkdir } from "node:fs/promises";
 import { basename, extname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { isCancelled, PlumblineError } from "../core/errors";
+import type { Task } from "../core/semantics";
 import type { DeviceChoice, RunRequest } from "../core/settings";
 import { exportMaps } from "../io/export";
 import { writeSafetensors } from "../io/safetensors";
 import type { Provenance, RecordedTensor, RunResult } from "../protocol/inference";
 import { duration, predictImage, progressOf, report, shippedModelsDir, withEngine, type Session } from "./engine";
 import { mapExports } from "./mapExports";
-import { addRunOptions, deviceOption, resolveRuns, type RunOptions } from "./programOptions";
+import { addRunOptions, adviceOfRuns, deviceOption, resolveRuns, resolveTinyDecoder, type RunOptions } from "./programOptions";
 
 interface EstimateOptions extends RunOptions {
   readonly device: DeviceChoice;
@@ -39,31 +40,35 @@ Examples:
   plumbline estimate room.jpg --task depth --steps 10           ten steps, and how much they differ
   plumbline estimate room.jpg --task depth --steps 1 --spacing leading    the flaw
   plumbline estimate *.jpg --ensemble 10 --seed 7 --out results
-  plumbline estimate room.jpg --model ./marigold-depth-v1-1 --resolution 768 --save-steps`)
+  plumbline estimate room.jpg --model ./marigold-depth-v1-1 --resolution 768 --save-steps
+  plumbline estimate street.jpg --model lemonaddie/Geowizard --domain outdoor --decoder tiny`)
     .action(runEstimate);
 }
 
 async function runEstimate(images: readonly string[], options: EstimateOptions): Promise<void> {
   const runs = await resolveRuns(options, shippedModelsDir);
+  const tinyDecoderDir = await resolveTinyDecoder(options, shippedModelsDir);
+  for (const sentence of await adviceOfRuns(runs, shippedModelsDir)) report(sentence);
   const folders = outputFolders(images, options.out);
   const reports: ImageReport[] = [];
   await withEngine(async (session) => {
-    for (const [i, image] of images.entries()) reports.push(await estimateImage(session, image, folders[i], runs, options));
+    for (const [i, image] of images.entries()) reports.push(await estimateImage(session, image, folders[i], { runs, tinyDecoderDir }, options));
   });
   if (options.json) process.stdout.write(`${JSON.stringify({ images: reports }, null, 2)}\n`);
   if (reports.some((item) => "error" in item)) process.exitCode = 1;
 }
 
 /** One image; a failure is reported and does not stop the others, cancelling does. */
-async function estimateImage(session: Session, image: string, out: string, runs: readonly RunRequest[], options: EstimateOptions): Promise<ImageReport> {
+async function estimateImage(session: Session, image: string, out: string, { runs, tinyDecoderDir }: { readonly runs: readonly RunRequest[]; readonly tinyDecoderDir?: string }, options: EstimateOptions): Promise<ImageReport> {
   const started = performance.now();
   try {
     const { results, recorded } = await predictImage(
       session,
-      { imagePath: resolve(image), runs, device: options.device, stepMaps: false, recordSteps: options.saveSteps === true, mapSize: "source" },
+      { imagePath: resolve(image), runs, tinyDecoderDir, device: options.device, stepMaps: false, recordSteps: options.saveSteps === true, mapSize: "source" },
       progressOf(image),
     );
     const files = await writeResults(out, runs, results, recorded);
+    for (const { provenance } of results.values()) if (provenance.decoderDifference !== undefined) report(`${image}: ${decoderText(provenance.decoderDifference, provenance.task)}`);
     report(`${image}: ${[...results.keys()].join(" and ")} in ${duration(performance.now() - started)} -> ${out}`);
     return { image, out, files, runs: runs.map(({ runId }) => resultOf(results, runId).provenance) };
   } catch (error) {
@@ -88,6 +93,10 @@ async function writeResults(out: string, runs: readonly RunRequest[], results: R
   const maps = runs.flatMap(({ runId }, i) => mapExports(resultOf(results, runId), i === 0));
   const provenance = { runs: runs.map(({ runId }) => resultOf(results, runId).provenance), ...(stepFiles.length > 0 && { stepFiles }) };
   return [...stepFiles, ...(await exportMaps(out, maps, provenance))];
+}
+
+function decoderText(difference: number, task: Task): string {
+  return `the tiny decoder's map of ${task} is ${task === "depth" ? `${difference.toFixed(4)} of its range` : `${difference.toFixed(2)}°`} from the full decoder's on average`;
 }
 
 async function makeFolder(dir: string): Promise<void> {

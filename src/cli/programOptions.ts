@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { resolveModel } from "../catalogue/library";
+import { findModel, resolveModel } from "../catalogue/library";
 import type { ModelDescription } from "../catalogue/modelFolder";
+import { adviceOf } from "../core/advice";
 import { PlumblineError, unexpected } from "../core/errors";
 import type { Task } from "../core/semantics";
-import { deviceChoices, type DeviceChoice, type NoiseChoice, type RunRequest, type TimestepSpacing } from "../core/settings";
+import { deviceChoices, domains, type DeviceChoice, type Domain, type NoiseChoice, type RunRequest, type TimestepSpacing } from "../core/settings";
 
 /** Options of a command that runs models; what is absent is the model's own default. */
 export interface RunOptions {
@@ -16,7 +17,13 @@ export interface RunOptions {
   readonly noise?: NoiseChoice;
   readonly seed: number;
   readonly resolution?: number;
+  readonly domain?: Domain;
+  /** A folder, or the tiny decoder that is here. */
+  readonly decoder?: string;
 }
+
+/** The repository that `--decoder tiny` stands for. */
+const tinyDecoderRepository = "madebyollin/taesd";
 
 /** The model for a task when none is named: end to end, unless a setting asks for what only diffusion models do. */
 const shippedModels: Readonly<Record<Task, { readonly endToEnd: string; readonly diffusion: string }>> = {
@@ -24,7 +31,7 @@ const shippedModels: Readonly<Record<Task, { readonly endToEnd: string; readonly
   normals: { endToEnd: "plumbline-e2e-normals", diffusion: "plumbline-normals" },
 };
 
-/** Declares --model ... --resolution on a command. */
+/** Declares --model ... --decoder on a command. */
 export function addRunOptions(command: Command): Command {
   return command
     .addOption(new Option("--model <id|dir>", "model of the catalogue or folder in diffusers layout; again for the other task").argParser(collect).default([], "the shipped one that fits"))
@@ -34,7 +41,9 @@ export function addRunOptions(command: Command): Command {
     .addOption(new Option("--ensemble <n>", "members, each from its own noise (default: 1)").argParser(wholeNumber(1, 100)))
     .addOption(new Option("--noise <kind|file>", "gaussian, pyramid, zeros, or a .npy or .safetensors file with the starting latent (default: the model's own)").argParser(noiseChoice))
     .addOption(new Option("--seed <n>", "seed of the noise of each image").argParser(wholeNumber(0, 0xffffffff)).default(2024))
-    .addOption(new Option("--resolution <pixels>", "longest side at which the networks run, 0 for the image's own (default: the model's own)").argParser(wholeNumber(0, 8192)));
+    .addOption(new Option("--resolution <pixels>", "longest side at which the networks run, 0 for the image's own (default: the model's own)").argParser(wholeNumber(0, 8192)))
+    .addOption(new Option("--domain <domain>", "what GeoWizard is told that it sees (default: indoor)").choices(domains))
+    .addOption(new Option("--decoder <full|tiny|dir>", `tiny: a fast, approximate decoder for models of Stable Diffusion, ${tinyDecoderRepository} or the folder of another AutoencoderTiny (default: full)`));
 }
 
 /** Declares --device. */
@@ -54,6 +63,23 @@ export async function resolveRuns(options: RunOptions, modelsDir: string): Promi
     return { runId: task, modelDir: model.dir, task, settings: settingsFor(model, options) };
   });
   return Promise.all(runs);
+}
+
+/**
+ * The folder of the tiny decoder that --decoder asks for; undefined for the full one. Throws `not-found` where it is not here.
+ */
+export async function resolveTinyDecoder({ decoder }: Pick<RunOptions, "decoder">, modelsDir: string): Promise<string | undefined> {
+  if (decoder === undefined || decoder === "full") return undefined;
+  if (decoder !== "tiny") return resolve(decoder);
+  const { dir, state } = await findModel({ modelsDir }, tinyDecoderRepository);
+  if (dir === undefined || state === "incomplete") throw new PlumblineError("not-found", `${tinyDecoderRepository} is not here yet.`, `Download it: plumbline models pull ${tinyDecoderRepository}`);
+  return dir;
+}
+
+/** What runs leave of their models' own settings and what it usually costs, in sentences, each once. */
+export async function adviceOfRuns(runs: readonly RunRequest[], modelsDir: string): Promise<readonly string[]> {
+  const advice = await Promise.all(runs.map(async ({ modelDir, settings }) => adviceOf(await resolveModel(modelsDir, modelDir), settings)));
+  return [...new Set(advice.flat())];
 }
 
 /** The whole number in `text`, or commander's error for a usage message. */
@@ -84,6 +110,8 @@ function settingsFor({ defaults }: ModelDescription, options: RunOptions): RunRe
     noise: options.noise ?? { kind: defaults.noise },
     seed: options.seed,
     processingResolution: options.resolution ?? defaults.processingResolution,
+    ...(options.domain !== undefined && { domain: options.domain }),
+    ...(options.decoder !== undefined && options.decoder !== "full" && { decoder: "tiny" as const }),
   };
 }
 

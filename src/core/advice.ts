@@ -26,7 +26,7 @@ export function adviceOf(model: AdvisedModel, settings: RunSettings): readonly s
   return [...scheduleAdvice(model, settings), ...noiseAdvice(model, settings), ...ensembleAdvice(model, settings), ...resolutionAdvice(model, settings), ...decoderAdvice(settings)];
 }
 
-function scheduleAdvice({ endToEnd, scheduler }: AdvisedModel, { steps, spacing }: RunSettings): readonly string[] {
+function scheduleAdvice({ endToEnd, scheduler }: AdvisedModel, { steps, spacing, noise }: RunSettings): readonly string[] {
   if (!scheduler) return [];
   if (scheduler.kind !== "ddim") {
     const own = scheduler.kind === "lcm" ? "A latent consistency model has timesteps of its own" : "A flow runs from 0 to 1 in equal steps";
@@ -37,7 +37,8 @@ function scheduleAdvice({ endToEnd, scheduler }: AdvisedModel, { steps, spacing 
   }
   const sentences: string[] = [];
   if (endToEnd && steps > 1) sentences.push(`This model was fine-tuned end to end for one step at the last timestep: of the ${steps} steps the others are at timesteps that it was not fine-tuned for, and usually make it worse.`);
-  if (spacing === "leading") {
+  if (spacing === "leading" && endToEnd) sentences.push("With leading timesteps the model is never told the last one, the only one that it was fine-tuned for.");
+  if (spacing === "leading" && !endToEnd && noise.kind !== "zeros") {
     const cost = steps === 1 ? "in a single step the result is usually noise" : "the fewer steps, the more noise is left in the result";
     sentences.push(`With leading timesteps the model is told of less noise than its input holds: ${cost}. Trailing timesteps begin at the last one.`);
   }

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { PlumblineError } from "../../src/core/errors";
 import type { RunRequest } from "../../src/core/settings";
 import { outputFolders } from "../../src/cli/estimate";
-import { addRunOptions, resolveRuns, type RunOptions } from "../../src/cli/programOptions";
+import { addRunOptions, adviceOfRuns, resolveRuns, resolveTinyDecoder, type RunOptions } from "../../src/cli/programOptions";
 import { alignColumns, formatTable } from "../../src/cli/table";
 
 const models = join(__dirname, "..", "..", "models");
+const geowizard = join(__dirname, "..", "reference", "geowizard");
 const marigold = join(__dirname, "..", "reference", "marigold");
 
 /** The runs that a command line asks for. */
@@ -47,6 +49,35 @@ describe("cli/programOptions", () => {
     assert.deepEqual(namesOf(await runsOf("--model", marigold, "--task", "normals")), ["normals=marigold"]);
   });
 
+  it("puts domain and decoder into the settings only where they are asked for", async () => {
+    const [run] = await runsOf("--model", geowizard, "--task", "depth", "--domain", "outdoor", "--decoder", "some/folder");
+    assert.deepEqual([run.settings.domain, run.settings.decoder], ["outdoor", "tiny"]);
+    for (const args of [[], ["--decoder", "full"]]) {
+      const [{ settings }] = await runsOf("--model", geowizard, ...args);
+      assert.deepEqual(Object.keys(settings).sort(), ["ensembleSize", "noise", "processingResolution", "seed", "spacing", "steps"]);
+    }
+  });
+
+  it("finds the tiny decoder in a folder, or says how to get it", async () => {
+    assert.equal(await resolveTinyDecoder({ decoder: "some/folder" }, models), join(process.cwd(), "some", "folder"));
+    for (const decoder of [undefined, "full"]) assert.equal(await resolveTinyDecoder({ decoder }, models), undefined);
+    const before = { ...process.env };
+    try {
+      Object.assign(process.env, { PLUMBLINE_HOME: join(tmpdir(), "plumbline-nothing"), HF_HUB_CACHE: join(tmpdir(), "plumbline-nothing") });
+      await assert.rejects(resolveTinyDecoder({ decoder: "tiny" }, models), (error) => error instanceof PlumblineError && error.code === "not-found" && /pull madebyollin\/taesd/.test(error.remedy));
+    } finally {
+      process.env = before;
+    }
+  });
+
+  it("says what was left of the models' own settings, once for both tasks", async () => {
+    assert.deepEqual(await adviceOfRuns(await runsOf(), models), []);
+    const leading = await adviceOfRuns(await runsOf("--spacing", "leading"), models);
+    assert.equal(leading.length, 1);
+    assert.match(leading[0], /leading timesteps/);
+    assert.match((await adviceOfRuns(await runsOf("--model", "plumbline-e2e-depth", "--steps", "4"), models)).join(), /fine-tuned end to end for one step/);
+  });
+
   it("refuses a task that the named models cannot do, and models that are not there", async () => {
     await assert.rejects(runsOf("--model", "plumbline-depth", "--task", "both"), (error) => error instanceof PlumblineError && error.code === "bad-argument" && /normals/.test(error.message));
     await assert.rejects(runsOf("--model", "no-such-model"), (error) => error instanceof PlumblineError && error.code === "not-found" && /plumbline-depth/.test(error.message));
@@ -55,7 +86,7 @@ describe("cli/programOptions", () => {
   it("refuses values out of range before anything runs", async () => {
     for (const args of [
       ["--steps", "0"], ["--steps", "1001"], ["--steps", "2.5"], ["--steps", "-1"], ["--steps", "many"], ["--seed", "4294967296"], ["--seed", "0x10"], ["--ensemble", "0"],
-      ["--spacing", "even"], ["--task", "colour"], ["--noise", "white"], ["--noise", "noise.txt"], ["--resolution", "-1"], ["--unknown"],
+      ["--spacing", "even"], ["--task", "colour"], ["--domain", "underwater"], ["--noise", "white"], ["--noise", "noise.txt"], ["--resolution", "-1"], ["--unknown"],
     ]) {
       await assert.rejects(runsOf(...args), (error) => error instanceof CommanderError && error.exitCode === 1, args.join(" "));
     }
