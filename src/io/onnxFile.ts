@@ -166,18 +166,23 @@ class FieldReader {
 
   /** Seven bits a byte, the lowest first. */
   private async varint(at: number): Promise<{ value: number; end: number }> {
+    const length = Math.min(10, this.size - at);
+    if (!this.holds(at, length)) await this.load(at, length);
     let value = 0;
-    for (let i = 0; i < 10; i++) {
-      const byte = await this.byteAt(at + i);
-      if (byte === undefined) throw damaged(this.path, `at least ${at + i + 1} bytes`, `${this.size}`);
+    for (let i = 0; i < length; i++) {
+      const byte = this.buffer[at + i - this.bufferStart];
       value += (byte & 0x7f) * 2 ** (7 * i);
       if (byte < 0x80) return { value, end: at + i + 1 };
     }
-    throw damaged(this.path, "an ONNX model", `a number without an end at byte ${at}`);
+    throw length < 10 ? damaged(this.path, `at least ${at + length + 1} bytes`, `${this.size}`) : damaged(this.path, "an ONNX model", `a number without an end at byte ${at}`);
+  }
+
+  private holds(start: number, length: number): boolean {
+    return start >= this.bufferStart && start + length <= this.bufferStart + this.buffer.length;
   }
 
   private async load(start: number, length: number): Promise<void> {
-    if (start >= this.bufferStart && start + length <= this.bufferStart + this.buffer.length) return;
+    if (this.holds(start, length)) return;
     const buffer = Buffer.alloc(Math.min(Math.max(length, 4096), this.size - start));
     const { bytesRead } = await this.handle.read(buffer, 0, buffer.length, start);
     if (bytesRead < length) throw damaged(this.path, `at least ${start + length} bytes`, `${this.size}`);
