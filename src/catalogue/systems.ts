@@ -14,6 +14,7 @@ const systems = z.strictObject({
     settings: z.string().optional(),
     nyuv2: z.strictObject({ absRel: z.number().optional(), meanAngle: z.number().optional() }).describe("Of the paper: AbsRel in percent, mean angle in degrees."),
     models: z.array(z.string()).describe("Repositories of the catalogue."),
+    predicts: z.string().optional().describe("Where no repository of the catalogue tells."),
     how: z.string().min(1),
     verified: z.string(),
     notVerified: z.string(),
@@ -38,7 +39,7 @@ export async function systemsMarkdown(path: string, { downloads }: Catalogue): P
   return [headings, headings.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
 }
 
-function rowOf({ system, settings, nyuv2: { absRel, meanAngle }, how, verified, notVerified }: PaperSystem, models: readonly DownloadableModel[]): readonly string[] {
+function rowOf({ system, settings, nyuv2: { absRel, meanAngle }, predicts, how, verified, notVerified }: PaperSystem, models: readonly DownloadableModel[]): readonly string[] {
   const figures = [...(absRel === undefined ? [] : [`AbsRel ${absRel.toFixed(1)} %`]), ...(meanAngle === undefined ? [] : [`mean angle ${meanAngle.toFixed(1)}°`])].join(", ");
   // One line for each repository, or one for all of them.
   const each = (text: (model: DownloadableModel) => string): string => {
@@ -47,7 +48,7 @@ function rowOf({ system, settings, nyuv2: { absRel, meanAngle }, how, verified, 
   };
   return [
     system,
-    each(({ predicts: { depth, normals } }) => [depth, normals && `normals ${normals}`].filter((part) => part !== undefined).join(", ")),
+    predicts ?? each(({ predicts: { depth, normals } }) => [depth, normals && `normals ${normals}`].filter((part) => part !== undefined).join(", ")),
     settings === undefined ? figures : `${figures} (${settings})`,
     how,
     each(({ repository }) => `[${repository}](https://huggingface.co/${repository})`),
