@@ -6,19 +6,12 @@ import { version } from "../../package.json";
 import type { Diagnosis, Finding, ModelMemory, Section } from "./diagnosis";
 import { examineMachine, type Gpu, type Machine } from "./machine";
 import { describeProviders } from "./providers";
-import { testDevices, type DeviceTest, type TestModel } from "./selfTests";
+import { testDevices, type DeviceTest, type SelfTestOptions } from "./selfTests";
 import { gigabytes } from "./units";
 
-export interface DoctorOptions {
-  /** The bundled child program, dist/inference.js. */
-  readonly childPath: string;
-  /** Models of the self-test: those that ship with Plumbline. None: no self-test. */
-  readonly testModels: readonly TestModel[];
+export interface DoctorOptions extends SelfTestOptions {
   /** Whose need of memory is estimated, for an image of that size. */
   readonly memoryOf?: { readonly model: string; readonly dir: string; readonly imageSize: { readonly width: number; readonly height: number }; readonly processingResolution?: number };
-  /** What is being done, for a line of status. */
-  readonly onProgress?: (text: string) => void;
-  readonly signal?: AbortSignal;
 }
 
 /** The oldest C library that ONNX Runtime's binaries run with. */

@@ -22,19 +22,31 @@ export interface DeviceTest {
 
 /** All tests together end about then; a device that has begun a model may finish it. */
 const budgetMillis = 60_000;
-/** A device that does not answer for this long has failed. */
-const patienceMillis = 60_000;
+/** A device that takes longer for one model has failed. */
+const usualPatienceMillis = 60_000;
 /** Failures that are told apart: there is nothing for the device, or it does not answer. */
 export const noGpu = "no GPU that it can use";
 export const noAnswer = "no answer";
 /** What is kept of a process's log, in characters. */
 const logLength = 20_000;
 
+export interface SelfTestOptions {
+  /** The bundled child program, dist/inference.js. */
+  readonly childPath: string;
+  /** Models of the self-test: those that ship with Plumbline. None: no self-test. */
+  readonly testModels: readonly TestModel[];
+  /** How long a device may take for one model: a minute by default. */
+  readonly patienceMillis?: number;
+  /** What is being done, for a line of status. */
+  readonly onProgress?: (text: string) => void;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Tries every device on every model, the CPU first, whose maps the others are compared with. Each device has a process of its own: a
  * driver that crashes takes nothing else with it. Rejects with `cancelled` only.
  */
-export async function testDevices(devices: readonly Device[], options: { readonly childPath: string; readonly testModels: readonly TestModel[]; readonly onProgress?: (text: string) => void; readonly signal?: AbortSignal }): Promise<readonly DeviceTest[]> {
+export async function testDevices(devices: readonly Device[], options: SelfTestOptions): Promise<readonly DeviceTest[]> {
   const deadline = performance.now() + budgetMillis;
   const references = new Map<string, FloatMap>();
   const tests: DeviceTest[] = [];
@@ -44,7 +56,7 @@ export async function testDevices(devices: readonly Device[], options: { readonl
   return tests;
 }
 
-async function testDevice(device: Device, references: Map<string, FloatMap>, deadline: number, { childPath, testModels, onProgress, signal }: Parameters<typeof testDevices>[1]): Promise<DeviceTest> {
+async function testDevice(device: Device, references: Map<string, FloatMap>, deadline: number, { childPath, testModels, patienceMillis = usualPatienceMillis, onProgress, signal }: SelfTestOptions): Promise<DeviceTest> {
   let log = "";
   const engine = startEngine({ childPath, onLog: (text) => (log = (log + text).slice(-logLength)) });
   const results: SelfTest[] = [];
@@ -62,7 +74,7 @@ async function testDevice(device: Device, references: Map<string, FloatMap>, dea
       } catch (error) {
         throwIfCancelled(signal);
         await engine.dispose(); // and with it all of the log has been read
-        const failure = reasonOf(error, log, patience.aborted);
+        const failure = patience.aborted ? `${noAnswer} within ${patienceMillis / 1000} s` : reasonOf(error, log);
         results.push({ device, model, task, failure });
         // One device, one reason: the other models would say the same.
         return { device, results, failure };
@@ -87,8 +99,7 @@ export function differenceOf(map: FloatMap, reference: FloatMap): { readonly mea
 }
 
 /** Why a device failed, in words. ONNX Runtime writes to its log which library it missed, and says only that one is missing. */
-export function reasonOf(error: unknown, log: string, isTimeout: boolean): string {
-  if (isTimeout) return `${noAnswer} within ${patienceMillis / 1000} s`;
+export function reasonOf(error: unknown, log: string): string {
   const missing = /with error: ([^\s:]+): cannot open shared object file/.exec(log)?.[1];
   if (missing !== undefined) return `${missing.split("/").at(-1)} is missing`;
   const failed = /Failed to load library \S+ with error: ([^\n]+)/.exec(log)?.[1];

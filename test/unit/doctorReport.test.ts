@@ -66,13 +66,13 @@ describe("why a device failed", () => {
   const cudaError = new PlumblineError("engine-failed", "ONNX Runtime could not load a network on cuda: Failed to load shared library");
   it("is the library that ONNX Runtime's log names", () => {
     const log = "provider_bridge_ort.cc:1988 FAIL : Failed to load library /s/libonnxruntime_providers_cuda.so with error: libcublasLt.so.12: cannot open shared object file: No such file or directory\n";
-    assert.equal(reasonOf(cudaError, log, false), "libcublasLt.so.12 is missing");
-    assert.equal(reasonOf(cudaError, "FAIL : Failed to load library /s/a.so with error: /s/a.so: file too short\n", false), "/s/a.so: file too short");
+    assert.equal(reasonOf(cudaError, log), "libcublasLt.so.12 is missing");
+    assert.equal(reasonOf(cudaError, "FAIL : Failed to load library /s/a.so with error: /s/a.so: file too short\n"), "/s/a.so: file too short");
   });
   it("is what the error says, without where in the source it is said", () => {
-    assert.equal(reasonOf(new PlumblineError("engine-failed", "on webgpu: No supported adapters"), "", false), "no GPU that it can use");
-    assert.equal(reasonOf(new PlumblineError("engine-died", "ended (signal SIGSEGV)."), "", false), "ended (signal SIGSEGV).");
-    assert.match(reasonOf(cudaError, "", true), /no answer within/);
+    assert.equal(reasonOf(new PlumblineError("engine-failed", "on webgpu: No supported adapters"), ""), "no GPU that it can use");
+    assert.equal(reasonOf(new PlumblineError("engine-died", "ended (signal SIGSEGV)."), ""), "ended (signal SIGSEGV).");
+    assert.match(reasonOf(cudaError, ""), /Failed to load shared library/);
   });
 });
 
