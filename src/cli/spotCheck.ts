@@ -5,7 +5,7 @@ import type { DeviceChoice } from "../core/settings";
 import { examiner } from "../evaluation/examine";
 import { readJournal } from "../evaluation/journal";
 import { claim } from "../io/lock";
-import { journalOf, lockOf, writeSetup } from "../evaluation/resultFolder";
+import { journalOf, lockOf, removeUnfinished, writeSetup } from "../evaluation/resultFolder";
 import { findSamples, shardOf } from "../evaluation/samples";
 import { fingerprintOf, parseSpec, readSpec, type SpotCheckSpec } from "../evaluation/spec";
 import { recordsOf, runSpotCheck, type SpotEntry, type SpotRunOptions, type SpotSample } from "../evaluation/spotRun";
@@ -65,6 +65,7 @@ async function runCommand(dir: string | undefined, options: SpotCheckOptions): P
   const release = await claim(lockOf(out));
   try {
     await requireSame(out, fingerprint);
+    await removeUnfinished(out);
     await writeFileAtomically(join(out, "plumbline.spotcheck.json"), `${JSON.stringify(spec, undefined, 2)}\n`);
     await writeSetup(out, setupOf({ spec, truth, runs, fingerprint, samples, out }, options));
     await examineFolder({ spec, truth, runs, fingerprint, samples, out }, options);

@@ -1,3 +1,4 @@
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { PlumblineError, unexpected } from "../core/errors";
 import { writeFileAtomically } from "../io/atomicFile";
@@ -43,6 +44,16 @@ export interface SpotFolder {
   readonly result: SpotResult;
   /** Ids without a record. */
   readonly pending: readonly string[];
+}
+
+/** Removes what a run that was killed had not finished writing. Only who holds the folder may do so. */
+export async function removeUnfinished(out: string): Promise<void> {
+  const pictures = join(out, "pictures");
+  for (const folder of await readdir(pictures).catch((): string[] => [])) {
+    for (const name of await readdir(join(pictures, folder)).catch((): string[] => [])) {
+      if (name.endsWith(".tmp")) await rm(join(pictures, folder, name), { force: true });
+    }
+  }
 }
 
 export async function writeSetup(out: string, setup: SpotSetup): Promise<void> {

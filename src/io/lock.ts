@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { link, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { PlumblineError } from "../core/errors";
 import { isObject } from "./jsonFile";
 
@@ -16,6 +16,8 @@ interface Holder {
 /** A living holder touches its file; on another machine, where its process cannot be looked at, silence means that it is gone. */
 const touchMillis = 20_000;
 const silentMillis = 5 * 60_000;
+/** A claim is written in much less. */
+const writingMillis = 10_000;
 
 /**
  * Claims a folder for one process: a file with who holds it. A claim whose process has died is taken over; on another machine, after five
@@ -24,6 +26,7 @@ const silentMillis = 5 * 60_000;
 export async function claim(path: string): Promise<() => Promise<void>> {
   const own: Holder = { pid: process.pid, host: hostname(), token: randomUUID(), started: await startOf(process.pid) };
   while (!(await create(path, own))) await removeDead(path);
+  await removeUnfinished(path);
   const timer = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => undefined), touchMillis).unref();
   return async () => {
     clearInterval(timer);
@@ -62,6 +65,18 @@ async function removeDead(path: string): Promise<void> {
   const moved = await holderOf(aside);
   if (moved?.token !== holder?.token) await link(aside, path).catch(() => undefined);
   await rm(aside, { force: true });
+}
+
+/** What processes leave behind that die while they claim. */
+async function removeUnfinished(path: string): Promise<void> {
+  for (const name of await readdir(dirname(path))) {
+    if (!name.startsWith(`${basename(path)}.`)) continue;
+    const file = join(dirname(path), name);
+    const [holder, touched] = await Promise.all([holderOf(file), stat(file).then(({ mtimeMs }) => mtimeMs, () => undefined)]);
+    if (touched === undefined) continue;
+    const isWanted = holder ? await isAlive(holder, touched) : Date.now() - touched < writingMillis;
+    if (!isWanted) await rm(file, { force: true });
+  }
 }
 
 async function isAlive(holder: Holder, touchedMillis: number): Promise<boolean> {

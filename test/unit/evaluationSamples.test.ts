@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { claim } from "../../src/io/lock";
@@ -67,9 +67,13 @@ describe("the claim of a folder", () => {
       const release = await claim(path);
       await assert.rejects(claim(path), new RegExp(`process ${process.pid} on`));
       await release();
+      // One died while it claimed, another one does so now.
+      await writeFile(`${path}.dead`, JSON.stringify({ pid: 2 ** 22 + 1, host: (await import("node:os")).hostname(), token: "x", started: "1" }));
+      await writeFile(`${path}.now`, "");
       await writeFile(path, JSON.stringify({ pid: 2 ** 22 + 1, host: (await import("node:os")).hostname(), token: "x", started: "1" }));
       const second = await claim(path);
       await assert.rejects(claim(path), /holds/);
+      assert.deepEqual((await readdir(folder)).sort(), ["lock", "lock.now"]);
       await second();
       await writeFile(path, JSON.stringify({ pid: process.pid, host: (await import("node:os")).hostname(), token: "x", started: "another process's" }));
       await (await claim(path))();
