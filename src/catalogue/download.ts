@@ -124,7 +124,7 @@ async function bytesThere(partial: string, files: readonly HubFile[]): Promise<n
 async function requireRoom(storage: string, bytes: number, free: (folder: string) => Promise<number | undefined>): Promise<void> {
   const room = await free(storage);
   if (room === undefined || room >= bytes + reserveBytes || bytes === 0) return;
-  throw new PlumblineError("write-failed", `Expected ${gigabytes(bytes + reserveBytes)} of room in ${storage} but received ${gigabytes(room)}.`, "Make room, or set PLUMBLINE_HOME to a folder on another disk.");
+  throw new PlumblineError("write-failed", `Expected ${sizeText(bytes + reserveBytes)} of room in ${storage} but received ${sizeText(room)}.`, "Make room, or set PLUMBLINE_HOME to a folder on another disk.");
 }
 
 /** Claims a repository's place in the storage folder. Throws `bad-argument` where another process has it. */
@@ -145,7 +145,8 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** "1.73 GB" */
-export function gigabytes(bytes: number): string {
-  return bytes < 1e8 ? `${(bytes / 1e6).toPrecision(3)} MB` : `${(bytes / 1e9).toPrecision(3)} GB`;
+/** "1.73 GB", "450 MB", "12.3 kB" */
+export function sizeText(bytes: number): string {
+  if (bytes < 1e5) return `${(bytes / 1e3).toPrecision(3)} kB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toPrecision(3)} MB` : `${(bytes / 1e9).toPrecision(3)} GB`;
 }

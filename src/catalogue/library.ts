@@ -55,6 +55,9 @@ export interface LibraryModel {
   readonly problem?: string;
 }
 
+/** One of these lies in the folder of every model that can be used. */
+const modelFiles = /^(model_index|plumbline\.model|preprocessor_config)\.json$|^depthfm/;
+
 /** Everything that is here or can be downloaded, each once: shipped, installed, cached, added by hand, then what is not here. */
 export async function listModels(places: Places): Promise<readonly LibraryModel[]> {
   const { modelsDir, environment = process.env } = places;
@@ -164,6 +167,8 @@ async function listStored(repository: string, environment: Environment, entry: D
 
 /** Nothing for a repository that is no model of ours: a cache holds many others. */
 async function listCached({ repository, commit, dir, lacks }: CachedRepository, entry: DownloadableModel | undefined): Promise<LibraryModel | undefined> {
+  // The networks of others can be large, and are not opened to find that out.
+  if (!entry && !(await readdir(dir).catch(() => [])).some((name) => modelFiles.test(name))) return undefined;
   const base = { ...known(repository, entry), dir, revision: commit };
   if (lacks.length > 0) return entry && { ...base, state: "incomplete", problem: `The Hugging Face cache holds a part of it only: ${lacks.slice(0, 3).join(", ")} ${lacks.length > 1 ? "are" : "is"} missing.` };
   const model = await withDescription({ ...base, state: "cached" }, async () => ({ ...(await describeModel(dir)), id: repository }));

@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
-import { gigabytes, type DownloadProgress } from "../catalogue/download";
+import { sizeText, type DownloadProgress } from "../catalogue/download";
 import type { Places } from "../catalogue/library";
 import { pullModel, type PullOffer } from "../catalogue/pull";
 import { PlumblineError } from "../core/errors";
@@ -46,8 +46,8 @@ Examples:
 
 /** Shows what would be downloaded and asks, or takes `--yes` for an answer. Throws `bad-argument` where nobody can be asked. */
 async function accept({ name, repository, commit, files, bytes, remainingBytes, licence, gated }: PullOffer, yes: boolean): Promise<boolean> {
-  const rest = remainingBytes < bytes ? `, ${gigabytes(remainingBytes)} of it still to come` : "";
-  report(`${name} (${repository} at ${commit.slice(0, 8)}): ${files.length} files, ${gigabytes(bytes)}${rest}.`);
+  const rest = remainingBytes < bytes ? `, ${sizeText(remainingBytes)} of it still to come` : "";
+  report(`${name} (${repository} at ${commit.slice(0, 8)}): ${files.length} files, ${sizeText(bytes)}${rest}.`);
   report(`Licence: ${licenceText(licence)}${licence.url === undefined ? "" : `, ${licence.url}`}${gated ? "\nIt is gated: its terms have to be accepted on its page." : ""}`);
   if (yes) return true;
   if (!process.stdin.isTTY) throw new PlumblineError("bad-argument", "Expected --yes, or a terminal to ask whether the licence is accepted, but received neither.", "Read the licence, then add --yes.");
@@ -74,6 +74,6 @@ function progressLine(): (progress: DownloadProgress) => void {
     const seconds = (performance.now() - begin.millis) / 1000;
     const perSecond = (bytes - begin.bytes) / Math.max(seconds, 1e-3);
     const speed = seconds > 1 && perSecond > 0 ? `, ${(perSecond / 1e6).toPrecision(3)} MB/s, ${duration((1000 * (totalBytes - bytes)) / perSecond)} left` : "";
-    showStatus(`${Math.floor((100 * bytes) / Math.max(totalBytes, 1))} % of ${gigabytes(totalBytes)}${speed}: ${phase === "verifying" ? "checking " : ""}${file}`);
+    showStatus(`${Math.floor((100 * bytes) / Math.max(totalBytes, 1))} % of ${sizeText(totalBytes)}${speed}: ${phase === "verifying" ? "checking " : ""}${file}`);
   };
 }
