@@ -80,8 +80,9 @@ function memorySection(memory: ModelMemory | PlumblineError | undefined, machine
   if (memory instanceof PlumblineError) return [{ title: "Memory", findings: [{ mark: "fail", text: memory.message, remedy: memory.remedy }] }];
   const { model, imageSize, estimate: { baseBytes, weightBytes, workBytes, totalBytes, processingSize } } = memory;
   const title = `Memory for ${model}, an image of ${imageSize.width} x ${imageSize.height} at ${processingSize.width} x ${processingSize.height}`;
+  const work = workBytes > 0 ? `${gigabytes(workBytes)} to work with` : "what it works with is not known";
   const findings: Finding[] = [
-    { mark: "info", text: `about ${gigabytes(totalBytes)} (an estimate): ${gigabytes(weightBytes)} weights, ${gigabytes(workBytes)} to work with, ${gigabytes(baseBytes)} for the program` },
+    { mark: "info", text: `about ${gigabytes(totalBytes)} (an estimate): ${gigabytes(weightBytes)} weights, ${work}, ${gigabytes(baseBytes)} for the program` },
     compare("memory", totalBytes, machine.memory.freeBytes),
   ];
   const runsOn = (device: Device): boolean => tests.some((test) => test.device === device && test.failure === undefined);

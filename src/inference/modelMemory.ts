@@ -24,7 +24,7 @@ export async function estimateModelMemory({ modelDir, width, height, processingR
   const networks = await Promise.all(parts.map((part) => needOf(part, description)));
   // Of a feed-forward network only the weights are known.
   const factor = description.family === "feedforward" ? 1 : description.vae.downsamplingFactor;
-  const size = description.family === "feedforward" ? feedForwardSize({ width, height }, description.spec, resolution) : processingSizeOf({ width, height }, resolution, factor);
+  const size = description.family === "feedforward" ? feedForwardSize({ width, height }, description.spec, resolution) : processingSizeOf({ width, height }, resolution, factor, description.sizeMultiple);
   return { ...estimateMemory(weightBytes, networks, size, factor), processingSize: size };
 }
 
