@@ -2,7 +2,7 @@ import { join } from "node:path";
 import * as vscode from "vscode";
 import { readCatalogue } from "../catalogue/catalogue";
 import type { CudaProgress } from "../catalogue/cudaProvider";
-import { gigabytes } from "../catalogue/download";
+import { sizeText } from "../catalogue/download";
 import { isCancelled } from "../core/errors";
 import type { Diagnosis } from "../doctor/diagnosis";
 import type { EngineClient } from "../inference/client";
@@ -141,5 +141,5 @@ function cudaText(progress: CudaProgress): string {
   if (progress.phase === "asking") return vscode.l10n.t("asking the feed");
   if (progress.phase === "unpacking") return vscode.l10n.t("unpacking {0}", progress.file);
   if (progress.phase === "waiting") return vscode.l10n.t("{0} Trying again in {1} s.", progress.reason, Math.ceil(progress.waitMillis / 1000));
-  return vscode.l10n.t("{0} of {1}", gigabytes(progress.bytes), gigabytes(progress.totalBytes));
+  return vscode.l10n.t("{0} of {1}", sizeText(progress.bytes), sizeText(progress.totalBytes));
 }

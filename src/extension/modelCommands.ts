@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import * as vscode from "vscode";
-import { gigabytes } from "../catalogue/download";
+import { sizeText } from "../catalogue/download";
 import { readHubSettings } from "../catalogue/hubSettings";
 import type { LibraryModel } from "../catalogue/library";
 import { describeModel } from "../catalogue/modelFolder";
@@ -90,7 +90,7 @@ async function addModel({ library, downloads }: ModelServices): Promise<{ readon
 function sourceOf(model: LibraryModel): Source {
   const { id, name, licence, semantics, family, state } = model;
   const bytes = knownBytes(model);
-  const size = bytes === undefined ? vscode.l10n.t("size is asked of the hub") : gigabytes(bytes);
+  const size = bytes === undefined ? vscode.l10n.t("size is asked of the hub") : sizeText(bytes);
   const facts = [licenceText(licence), size, ...(state === "incomplete" ? [vscode.l10n.t("begun")] : [])].filter(Boolean).join(" · ");
   return { label: name, description: facts, detail: [predictsText(semantics), familyText(family), id].filter(Boolean).join(" · "), from: "catalogue", id };
 }
@@ -183,7 +183,7 @@ async function remove(library: ModelLibrary, model: LibraryModel): Promise<strin
   const bytes = await bytesOf(model);
   const [question, detail, act] = isFolder
     ? [vscode.l10n.t("Take {0} out of the list?", model.name), vscode.l10n.t("Its files stay where they are: {0}", model.id), vscode.l10n.t("Take Out")]
-    : [vscode.l10n.t("Delete {0}?", model.name), vscode.l10n.t("{0} ({1}) will be deleted.", model.dir ?? model.id, gigabytes(bytes ?? 0)), vscode.l10n.t("Delete")];
+    : [vscode.l10n.t("Delete {0}?", model.name), vscode.l10n.t("{0} ({1}) will be deleted.", model.dir ?? model.id, sizeText(bytes ?? 0)), vscode.l10n.t("Delete")];
   if ((await vscode.window.showWarningMessage(question, { modal: true, detail }, act)) !== act) return undefined;
   const { removeModel } = await import("../catalogue/changes");
   const { did } = await removeModel(library.places(), model.id);

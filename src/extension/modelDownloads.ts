@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import { gigabytes, type DownloadProgress } from "../catalogue/download";
+import { sizeText, type DownloadProgress } from "../catalogue/download";
 import { readHubSettings } from "../catalogue/hubSettings";
 import { readInstallRecord, type LibraryModel } from "../catalogue/library";
 import type { PullOffer } from "../catalogue/pull";
@@ -7,6 +7,7 @@ import { modelPaths, storageFolder } from "../catalogue/storage";
 import { isCancelled, PlumblineError } from "../core/errors";
 import { messageOf, type Log } from "./log";
 import type { ModelLibrary } from "./modelLibrary";
+import { isOnPage } from "./modelText";
 
 /** A download under way. */
 interface Running {
@@ -91,7 +92,7 @@ export class ModelDownloads implements vscode.Disposable {
       told = Math.max(told, fraction);
       const running = this.#running.get(repository.toLowerCase());
       if (!running) return;
-      running.text = progress.phase === "downloading" ? vscode.l10n.t("{0} % of {1}", Math.floor(100 * fraction), gigabytes(progress.totalBytes)) : phaseText(progress.phase);
+      running.text = progress.phase === "downloading" ? vscode.l10n.t("{0} % of {1}", Math.floor(100 * fraction), sizeText(progress.totalBytes)) : phaseText(progress.phase);
       this.#changed.fire(repository);
     };
   }
@@ -121,12 +122,12 @@ async function askLicence(offer: PullOffer): Promise<boolean> {
   const begun = await readInstallRecord(modelPaths(storageFolder(), repository).partial);
   if (begun?.commit === commit) return true;
   const { endpoint } = await readHubSettings();
-  const size = vscode.l10n.t("{0} in {1} files", gigabytes(bytes), files.length);
+  const size = vscode.l10n.t("{0} in {1} files", sizeText(bytes), files.length);
   const detail = [
     vscode.l10n.t("Licence: {0}", licence.name),
     ...(licence.nonCommercial ? [vscode.l10n.t("Non-commercial use only: you may not use this model, or what it estimates, commercially.")] : []),
-    ...(licence.nonCommercial === undefined && licence.name.startsWith("see ") ? [vscode.l10n.t("Its terms are on its page; read them before you use it.")] : []),
-    remainingBytes < bytes ? vscode.l10n.t("Size: {0}, of which {1} are still to come", size, gigabytes(remainingBytes)) : vscode.l10n.t("Size: {0}", size),
+    ...(licence.nonCommercial === undefined && isOnPage(licence) ? [vscode.l10n.t("Its terms are on its page; read them before you use it.")] : []),
+    remainingBytes < bytes ? vscode.l10n.t("Size: {0}, of which {1} are still to come", size, sizeText(remainingBytes)) : vscode.l10n.t("Size: {0}", size),
     vscode.l10n.t("From: {0}", `${endpoint}/${repository}`),
     vscode.l10n.t("To: {0}", modelPaths(storageFolder(), repository).installed),
     ...(gated ? [vscode.l10n.t("Its authors want its terms accepted on its page first.")] : []),
@@ -163,8 +164,8 @@ function progressText(progress: DownloadProgress, start: { readonly bytes: numbe
   const { bytes, totalBytes } = progress;
   const seconds = start ? (performance.now() - start.at) / 1000 : 0;
   const rate = start && seconds > 2 ? (bytes - start.bytes) / seconds : 0;
-  const pace = rate > 0 ? `, ${vscode.l10n.t("{0} a second, {1} left", gigabytes(rate), timeText((totalBytes - bytes) / rate))}` : "";
-  return `${vscode.l10n.t("{0} of {1}", gigabytes(bytes), gigabytes(totalBytes))}${pace}. ${vscode.l10n.t("Cancel pauses it.")}`;
+  const pace = rate > 0 ? `, ${vscode.l10n.t("{0} a second, {1} left", sizeText(rate), timeText((totalBytes - bytes) / rate))}` : "";
+  return `${vscode.l10n.t("{0} of {1}", sizeText(bytes), sizeText(totalBytes))}${pace}. ${vscode.l10n.t("Cancel pauses it.")}`;
 }
 
 function phaseText(phase: Exclude<DownloadProgress["phase"], "downloading">): string {

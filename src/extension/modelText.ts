@@ -1,4 +1,4 @@
-import { gigabytes } from "../catalogue/download";
+import { sizeText } from "../catalogue/download";
 import type { Licence, LibraryModel } from "../catalogue/library";
 import { depthKindText, normalsFrameText, type DepthKind, type Semantics } from "../core/semantics";
 
@@ -18,7 +18,12 @@ export function familyText(family: string): string {
 export function licenceText(licence: Licence | undefined): string {
   if (!licence) return "";
   if (licence.nonCommercial) return `non-commercial (${licence.name})`;
-  return licence.name.startsWith("see ") ? `licence: ${licence.name}` : licence.name;
+  return isOnPage(licence) ? "licence: see its page" : licence.name;
+}
+
+/** The catalogue does not know the terms, only where they are. */
+export function isOnPage({ name }: Licence): boolean {
+  return name.startsWith("see ");
 }
 
 /** Bytes of the files that are needed, where the catalogue knows all of them. */
@@ -31,7 +36,7 @@ export function knownBytes({ entry }: Pick<LibraryModel, "entry">): number | und
 export function badgeText(model: LibraryModel, bytes?: number): string {
   const { licence, semantics, family } = model;
   const name = licence?.nonCommercial ? "" : licenceText(licence);
-  return [licence?.nonCommercial ? licenceText(licence) : "", predictsText(semantics), familyText(family), name, bytes === undefined ? "" : gigabytes(bytes)].filter(Boolean).join(" · ");
+  return [licence?.nonCommercial ? licenceText(licence) : "", predictsText(semantics), familyText(family), name, bytes === undefined ? "" : sizeText(bytes)].filter(Boolean).join(" · ");
 }
 
 /** "4 steps, trailing, gaussian noise", "1 step from zeros" */
@@ -57,13 +62,13 @@ export function tooltipText(model: LibraryModel, bytes?: number): string {
     ...(family ? [`Family: ${familyText(family)}${description?.endToEnd || entry?.endToEnd ? ", fine-tuned end to end" : ""}`] : []),
     ...(description && family !== "feedforward" ? [`Made for: ${defaultsText(description.defaults)}, ${description.defaults.processingResolution} pixels`] : []),
     ...(licence ? [licenceFact(licence)] : []),
-    ...(bytes === undefined ? [] : [`Size: ${gigabytes(bytes)}`]),
+    ...(bytes === undefined ? [] : [`Size: ${sizeText(bytes)}`]),
     ...(revision === undefined ? [] : [`Revision: ${escapeMarkdown(revision)}`]),
     ...(dir === undefined ? [] : [`Folder: ${escapeMarkdown(dir)}`]),
     ...[...(description?.assumptions ?? []), ...(entry?.notes ?? [])].map(escapeMarkdown),
   ];
   const head = [`**${escapeMarkdown(name)}**`, ...(id === name ? [] : [escapeMarkdown(id)]), `*${stateTexts[state]}${problem === undefined ? "" : `: ${escapeMarkdown(problem)}`}*`];
-  return [head.join("  \n"), facts.map((fact) => `- ${fact}`).join("\n"), ...(entry?.figures ?? []).map(figureTable)].join("\n\n");
+  return [head.join("  \n"), facts.map((fact) => `- ${fact}`).join("\n"), ...figureTables(entry?.figures ?? [])].join("\n\n");
 }
 
 function licenceFact(licence: Licence): string {
@@ -72,11 +77,18 @@ function licenceFact(licence: Licence): string {
   return `Licence: ${name}${nonCommercial ? ", **non-commercial use only**" : ""}`;
 }
 
-/** One row of a table of the paper, a line a data set. */
-function figureTable({ table, steps, ensemble, metrics, values }: NonNullable<NonNullable<LibraryModel["entry"]>["figures"]>[number]): string {
-  const title = `The paper, table ${table}: ${steps} step${steps === 1 ? "" : "s"}${ensemble > 1 ? `, ensemble of ${ensemble}` : ""}`;
-  const rows = Object.entries(values).map(([set, [first, second]]) => `| ${set} | ${first} | ${second} |`);
-  return [title, "", `| | ${metrics[0]} | ${metrics[1]} |`, "|---|--:|--:|", ...rows].join("\n");
+/** The paper's figures: a table each of its own, a line a setting. */
+function figureTables(figures: NonNullable<NonNullable<LibraryModel["entry"]>["figures"]>): readonly string[] {
+  const tables = [...new Set(figures.map(({ table }) => table))];
+  return tables.map((table) => {
+    const ofTable = figures.filter((figure) => figure.table === table);
+    const sets = [...new Set(ofTable.flatMap(({ values }) => Object.keys(values)))];
+    const rows = ofTable.map(({ steps, ensemble, values }) => {
+      const cells = sets.map((set) => values[set]?.map((value) => value.toFixed(1)).join(" / ") ?? "");
+      return `| ${steps} step${steps === 1 ? "" : "s"}${ensemble > 1 ? ` x ${ensemble}` : ""} | ${cells.join(" | ")} |`;
+    });
+    return [`The paper, table ${table}: ${ofTable[0].metrics.join(" / ")}`, "", `| | ${sets.join(" | ")} |`, `|---|${sets.map(() => "--:|").join("")}`, ...rows].join("\n");
+  });
 }
 
 /** Names and paths are text, not markup. */

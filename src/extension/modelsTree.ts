@@ -108,8 +108,9 @@ function groupItem(group: GroupId): vscode.TreeItem {
   return item;
 }
 
-/** What a model's files take, or what the catalogue knows that they would. */
+/** What a model's files take, or what the catalogue knows that they would; undefined of the shipped ones, which share theirs. */
 export async function bytesOf(model: LibraryModel): Promise<number | undefined> {
+  if (model.state === "shipped") return undefined;
   return model.dir === undefined ? knownBytes(model) : sizeOf(model.dir).catch(() => undefined);
 }
 
