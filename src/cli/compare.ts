@@ -5,8 +5,8 @@ import { Option, type Command } from "commander";
 import { fitScaleShift } from "../core/alignment";
 import { colormapNames, type ColormapName } from "../core/colormap";
 import { csvFrom } from "../core/csv";
-import { compareMaps } from "../core/difference";
-import { unexpected } from "../core/errors";
+import { compareMaps, type ComparedMap, type DifferenceKind, type MapDifference } from "../core/difference";
+import { PlumblineError, unexpected } from "../core/errors";
 import { figureSvg, type FigureRow, type FigureTile } from "../core/figure";
 import type { FloatMap } from "../core/image";
 import { noiseStory } from "../core/noiseStory";
@@ -162,8 +162,18 @@ function variationOf(task: ComparedTask | undefined, reference: ComparedTask | u
   if (stdOverSteps) return { heading: `std of ${task.task} over the steps`, unit, map: stdOverSteps };
   if (!reference || task === reference) return undefined;
   const [map, other] = [task, reference].map(({ result }) => ({ map: result.map, semantics: result.provenance.semantics }));
-  const difference = compareMaps(map, other, { kind: task.task === "depth" ? "absolute" : "angle" });
-  return { heading: `difference of ${task.task} to “${reference.run.label}”`, unit: task.task === "depth" ? "after scale and shift, in its units" : "degrees", map: difference.map };
+  const difference = differenceOf(map, other, task.task === "depth" ? "absolute" : "angle");
+  return difference && { heading: `difference of ${task.task} to “${reference.run.label}”`, unit: task.task === "depth" ? "after scale and shift, in its units" : "degrees", map: difference.map };
+}
+
+/** Absent where a disparity does not fall as the depth grows: nothing brings one onto the other. */
+function differenceOf(map: ComparedMap, other: ComparedMap, kind: DifferenceKind): MapDifference | undefined {
+  try {
+    return compareMaps(map, other, { kind });
+  } catch (error) {
+    if (error instanceof PlumblineError && error.code === "bad-argument") return undefined;
+    throw error;
+  }
 }
 
 /** Of affine-invariant depth only the ground truth knows scale and shift; without it a shift keeps the nearest point off the camera. */
