@@ -1,6 +1,7 @@
-import { fitScaleShift, type ScaleShift } from "./alignment";
+import { applyScaleShift, fitScaleShift, type ScaleShift } from "./alignment";
 import { unexpected } from "./errors";
 import type { FloatMap } from "./image";
+import { applyInverse, fitInverse, type InverseFit } from "./inverseFit";
 import { angleBetween, convertFrame } from "./normals";
 import { resizeMap, type Size } from "./resize";
 import type { DepthKind, Semantics } from "./semantics";
@@ -11,7 +12,7 @@ import { percentiles } from "./statistics";
  *   A' = s A + t,   s, t = argmin sum over pixels finite in both of (s A + t - B)^2,
  * since affine-invariant depth means nothing beyond these two numbers:
  *   signed  A' - B      absolute  |A' - B|      relative  |A' - B| / B
- * Normals are compared by their angle.
+ * Disparity is inverted on the way to depth, as inverseFit says. Normals are compared by their angle.
  */
 
 export type DifferenceKind = "signed" | "absolute" | "relative" | "angle";
@@ -27,8 +28,10 @@ export interface AlignedPair {
   readonly a: FloatMap;
   readonly b: FloatMap;
   readonly semantics: Semantics;
-  /** Brings depth A onto B; absent for normals. */
+  /** Brings A onto B where both are depth, or both disparity. */
   readonly fit?: ScaleShift;
+  /** Brings A onto B where one is depth and the other disparity. */
+  readonly inverse?: InverseFit;
   /** The one that was larger and was resized. */
   readonly resized?: "a" | "b";
 }
@@ -49,7 +52,8 @@ const sampledValues = 1 << 17;
 /**
  * Brings two maps together for comparison. The larger is resized to the smaller (antialiased bilinear; a pixel that
  * is mostly without a value has none), normals are converted to the frame of b. Metric and affine-invariant depth
- * can be compared. Throws `bad-argument` for depth against normals, and for depth against disparity.
+ * can be compared, and either of them with disparity, of which the pair then tells how it was inverted. Throws `bad-argument` for depth
+ * against normals, and for disparity that cannot be the inverse of the depth.
  */
 export function alignMaps(a: ComparedMap, b: ComparedMap): AlignedPair {
   requireComparable(a.semantics, b.semantics);
@@ -60,6 +64,9 @@ export function alignMaps(a: ComparedMap, b: ComparedMap): AlignedPair {
   const second = resized === "b" ? resizedMap(b.map, a.map) : b.map;
   if (a.semantics.task === "normals" && b.semantics.task === "normals") {
     return { a: convertFrame(first, a.semantics.frame, b.semantics.frame), b: second, semantics: b.semantics, resized };
+  }
+  if (a.semantics.task === "depth" && b.semantics.task === "depth" && areInverse(a.semantics.depthKind, b.semantics.depthKind)) {
+    return { a: first, b: second, semantics: b.semantics, inverse: fitInverse(first.data, a.semantics.depthKind, second.data, b.semantics.depthKind), resized };
   }
   const mask = new Uint8Array(first.data.length);
   for (let i = 0; i < mask.length; i++) if (Number.isFinite(first.data[i]) && Number.isFinite(second.data[i])) mask[i] = 1;
@@ -80,9 +87,10 @@ export class MapDifference {
 
   /** Throws `bad-argument` for an angle of depth, or another kind of normals. */
   constructor(readonly pair: AlignedPair, readonly kind: DifferenceKind) {
-    const { a, b, fit } = pair;
-    if ((kind === "angle") === (fit !== undefined)) {
-      throw unexpected("bad-argument", "difference", fit ? "signed, absolute or relative for depth" : "an angle for normals", kind);
+    const { a, b, semantics } = pair;
+    const isDepth = semantics.task === "depth";
+    if ((kind === "angle") === isDepth) {
+      throw unexpected("bad-argument", "difference", isDepth ? "signed, absolute or relative for depth" : "an angle for normals", kind);
     }
     const data = kind === "angle" ? anglesInDegrees(a.data, b.data) : kind === "relative" ? relativeErrors(pair) : signedDifference(pair);
     if (kind === "absolute") for (let i = 0; i < data.length; i++) data[i] = Math.abs(data[i]);
@@ -113,17 +121,13 @@ export function compareMaps(a: ComparedMap, b: ComparedMap, { kind }: { readonly
   return new MapDifference(alignMaps(a, b), kind);
 }
 
-/** Whether a kind of depth is an inverse one, which no scale and shift brings onto depth. */
-function isDisparity(kind: DepthKind): boolean {
-  return kind === "affine-disparity";
+/** Whether one of two kinds of depth is an inverse one, which no scale and shift brings onto the other. */
+function areInverse(a: DepthKind, b: DepthKind): boolean {
+  return (a === "affine-disparity") !== (b === "affine-disparity");
 }
 
 function requireComparable(a: Semantics, b: Semantics): void {
   if (a.task !== b.task) throw unexpected("bad-argument", "map A", `a map of ${b.task} like B`, a.task);
-  if (a.task === "depth" && b.task === "depth" && isDisparity(a.depthKind) !== isDisparity(b.depthKind)) {
-    const name = (kind: DepthKind): string => (isDisparity(kind) ? "disparity" : "depth");
-    throw unexpected("bad-argument", "map A", `${name(b.depthKind)} like B`, name(a.depthKind), "Disparity is the inverse of depth: no scale and shift brings one onto the other.");
-  }
 }
 
 function anglesInDegrees(a: Float32Array, b: Float32Array): Float32Array {
@@ -132,10 +136,18 @@ function anglesInDegrees(a: Float32Array, b: Float32Array): Float32Array {
   return angles;
 }
 
-function signedDifference({ a, b, fit }: AlignedPair): Float32Array {
-  const { scale, shift } = fit ?? { scale: 1, shift: 0 };
+/** A on the scale of B; the map itself for normals. */
+export function alignedMap({ a, fit, inverse }: AlignedPair): FloatMap {
+  if (inverse) return { ...a, data: applyInverse(a.data, inverse) };
+  return fit ? { ...a, data: applyScaleShift(a.data, fit) } : a;
+}
+
+function signedDifference(pair: AlignedPair): Float32Array {
+  const { a, b, inverse } = pair;
+  const { scale, shift } = pair.fit ?? { scale: 1, shift: 0 };
+  const source = inverse ? alignedMap(pair).data : a.data;
   const signed = new Float32Array(b.data.length);
-  for (let i = 0; i < signed.length; i++) signed[i] = scale * a.data[i] + shift - b.data[i];
+  for (let i = 0; i < signed.length; i++) signed[i] = scale * source[i] + shift - b.data[i];
   return signed;
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { alignMaps, compareMaps, MapDifference, type ComparedMap } from "../../src/core/difference";
+import { alignedMap, alignMaps, compareMaps, MapDifference, type ComparedMap } from "../../src/core/difference";
 import { PlumblineError } from "../../src/core/errors";
 import type { FloatMap } from "../../src/core/image";
 import type { DepthKind, NormalsFrame } from "../../src/core/semantics";
@@ -101,7 +101,41 @@ describe("difference of two maps", () => {
     assert.deepEqual(empty, ["0,2", "1,2", "0,3", "1,3"]);
   });
 
-  it("refuses depth against disparity, tasks against each other, and what a task does not have", () => {
+  it("inverts disparity on the way to depth, and tells how", () => {
+    const z = scalar(40, 30, (x, y) => 1 + 0.1 * x + 0.02 * y * y);
+    const disparity = { ...z, data: z.data.map((depthThere) => (1 / depthThere - 0.02) / 3) };
+    const metres = compareMaps(depth(disparity, "affine-disparity"), depth(z, "metric-depth"), { kind: "absolute" });
+    near(metres.summary.p95, 0, 1e-4);
+    assert.deepEqual([metres.pair.fit, metres.pair.inverse?.fitted], [undefined, "scale and shift"]);
+    near(metres.pair.inverse?.scale ?? NaN, 3, 1e-3);
+    near(metres.pair.inverse?.shift ?? NaN, 0.02, 1e-4);
+    // Scale and shift of this depth are not known: its zero is not where the camera is.
+    const relative = { ...z, data: z.data.map((depthThere) => 0.1 * depthThere - 0.3) };
+    const both = compareMaps(depth(disparity, "affine-disparity"), depth(relative), { kind: "absolute" });
+    near(both.summary.p95, 0, 1e-3);
+    near(both.pair.inverse?.offset ?? NaN, -0.3, 5e-3);
+    near(compareMaps(depth(relative), depth(disparity, "affine-disparity"), { kind: "absolute" }).summary.p95, 0, 1e-4);
+    near(compareMaps(depth(z, "metric-depth"), depth(disparity, "affine-disparity"), { kind: "absolute" }).summary.p95, 0, 1e-5);
+  });
+
+  it("leaves holes and what is not positive out of the fit in 1 / depth, and clips there as the evaluation does", () => {
+    const b = scalar(8, 1, (x) => (x === 0 ? 0 : x === 1 ? NaN : x));
+    const a = scalar(8, 1, (x) => (x === 0 ? 5 : x === 1 ? 5 : x === 7 ? -2 : 1 / x));
+    const { pair } = compareMaps(depth(a, "affine-disparity"), depth(b, "metric-depth"), { kind: "absolute" });
+    near(pair.inverse?.scale ?? NaN, 1, 1e-5);
+    near(pair.inverse?.shift ?? NaN, 0, 1e-6);
+    const aligned = alignedMap(pair).data;
+    near(aligned[3], 3, 1e-4);
+    near(aligned[7], 1000, 1e-3);
+  });
+
+  it("refuses two maps of which neither can be the inverse of the other", () => {
+    const rising = scalar(20, 20, (x) => x + 1);
+    for (const kind of ["affine-depth", "metric-depth"] as const) assert.throws(() => alignMaps(depth(rising, "affine-disparity"), depth(rising, kind)), /fall as those of B grow/);
+    assert.throws(() => alignMaps(depth(scalar(20, 20, () => 1), "affine-disparity"), depth(rising)), /fall as those of B grow/);
+  });
+
+  it("refuses tasks against each other, and what a task does not have", () => {
     const map = scalar(3, 3, (x) => x);
     const refusal = (run: () => unknown): string => {
       try {
@@ -112,7 +146,6 @@ describe("difference of two maps", () => {
       }
       return assert.fail("nothing was thrown");
     };
-    assert.match(refusal(() => alignMaps(depth(map, "affine-disparity"), depth(map))), /Expected depth like B for map A but received "disparity".*inverse of depth/);
     assert.match(refusal(() => alignMaps(normals([[0, 0, 1]]), depth(map))), /Expected a map of depth/);
     assert.match(refusal(() => compareMaps(depth(map), depth(map), { kind: "angle" })), /signed, absolute or relative/);
     assert.match(refusal(() => compareMaps(normals([[0, 0, 1]]), normals([[0, 0, 1]]), { kind: "signed" })), /an angle for normals/);

@@ -237,12 +237,26 @@ describe("A and B", () => {
     assert.match(await text('.tile[data-key="ab:over"] .tile-kind'), /A: affine-invariant depth.*B: metric depth in metres/);
   });
 
-  it("says why depth and disparity are not compared", async () => {
+  const disparityOf = (map: ReturnType<typeof ramp>) => {
+    const found = resultOf(single, "depth", map);
+    return event(1, { type: "result", result: { ...found, provenance: { ...found.provenance, semantics: { task: "depth" as const, depthKind: "affine-disparity" as const } } } });
+  };
+
+  it("inverts disparity to compare it with depth, and says how", async () => {
     await open();
-    const disparity = resultOf(single, "depth", ramp(width, height));
-    const turned = { ...disparity, provenance: { ...disparity.provenance, semantics: { task: "depth" as const, depthKind: "affine-disparity" as const } } };
-    await stage.send(init(compared(state, result("single"), result("multi"))), ...wholeRun(1, settings), event(1, { type: "result", result: turned }));
-    assert.match(await text('.tile[data-key="ab:difference"] .overlay span'), /Expected depth like B for map A but received "disparity".*inverse of depth/);
+    const inverse = ramp(width, height);
+    await stage.send(init(compared(state, result("single"), result("multi"))), ...wholeRun(1, settings), disparityOf({ ...inverse, data: inverse.data.map((value) => 1 / (0.5 + value)) }));
+    assert.match(await text(".ab-fit"), /^A aligned to B: inverted, for one is disparity and the other depth without a zero of its own, so that 1 \/ depth is not defined: A′ = 1 \/ \(s·A \+ t\) \+ c/);
+    assert.match(await text('.tile[data-key="ab:difference"] .tile-kind'), /^A′ − B, in the units of B/);
+    assert.match(await text('.tile[data-key="ab:over"] .tile-kind'), /^A: affine-invariant disparity .*drawn on the scale of B · B: affine-invariant depth/);
+    const drawn = await at("ab:over", column(10), 0.5);
+    reference("Spectral", 10 / 47).forEach((value, c) => assert.ok(Math.abs(value - drawn[c]) <= 4, `${drawn.join()}: equal colours mean equal depth`));
+  });
+
+  it("says why two maps of which neither can be the other's inverse are not compared", async () => {
+    await open();
+    await stage.send(init(compared(state, result("single"), result("multi"))), ...wholeRun(1, settings), disparityOf(ramp(width, height)));
+    assert.match(await text('.tile[data-key="ab:difference"] .overlay span'), /values that fall as those of B grow.*disparity, the inverse of depth/);
     assert.ok(await stage.page.locator(".ab-foot").isHidden());
     assert.deepEqual(await at("ab:over", column(10), 0.5), reference("Spectral", 10 / 47), "both are still shown");
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { mapFromHalf } from "../../src/core/half";
-import { comparisonOf } from "../../webview/rows/difference";
+import { alignmentText, comparisonOf } from "../../webview/rows/difference";
 import { durationText, exactText, percentile, rangeOf, valuesAt } from "../../webview/rows/measures";
 import { clamped, maxZoom, spanOf, zoomAbout } from "../../webview/rows/viewport";
 import { mapOf, multi, resultOf, single } from "./scenario";
@@ -64,7 +64,10 @@ describe("measures of the panel", () => {
     assert.equal(comparisonOf(a, b), comparisonOf({ ...a }, b), "the same maps, the same object");
     assert.equal(comparisonOf(a, b).difference("absolute"), comparisonOf(a, b).difference("absolute"));
     assert.notEqual(comparisonOf(a, b), comparisonOf(b, a));
-    assert.throws(() => comparisonOf({ ...a, map: mapOf(4, 4, 1, () => 0), semantics: { task: "depth", depthKind: "affine-disparity" } }, b), /inverse|depth like B/);
+    assert.throws(() => comparisonOf({ ...a, map: mapOf(4, 4, 1, (x) => x), semantics: { task: "depth", depthKind: "affine-disparity" } }, b), /fall as those of B grow/);
+    const inverse = comparisonOf({ ...a, map: mapOf(4, 4, 1, (x) => 1 / (1 + x)), semantics: { task: "depth", depthKind: "affine-disparity" } }, b);
+    assert.match(alignmentText(inverse.pair), /^inverted, for one is disparity .*1 \/ depth is not defined: A′ = 1 \/ \(s·A \+ t\) \+ c with all three fitted/);
+    assert.ok(inverse.difference("absolute").mean < 1e-2);
   });
 
   it("writes durations as people do", () => {

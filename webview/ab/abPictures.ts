@@ -4,7 +4,7 @@ import { depthKindText, normalsFrameText, type Semantics } from "../../src/core/
 import type { ShownRef, StageView, ViewState } from "../../src/protocol/panel";
 import { rowOf } from "./abPicker";
 import { lutOf } from "../rows/colormaps";
-import { comparisonOf, kindsOf, type Comparison } from "../rows/difference";
+import { alignmentText, comparisonOf, kindsOf, type Comparison } from "../rows/difference";
 import { diverging } from "../gl/diverging";
 import type { PlainPicture, Range } from "../gl/painter";
 import { percentile, rangeOf, roundedText, shortText } from "../rows/measures";
@@ -47,7 +47,8 @@ function sidesOf(a: ShownMap, b: ShownMap, comparison: Comparison | undefined, v
   }
   const lut = lutOf(view.colormap);
   const range = rangeOf(b.map, view.rangePercentiles);
-  const fit = comparison?.pair.fit;
+  const { fit, inverse } = comparison?.pair ?? {};
+  if (comparison && inverse) return { left: { kind: "scalar", map: comparison.aligned, lut, range }, right: { kind: "scalar", map: b.map, lut, range } };
   const left: PlainPicture = fit
     ? { kind: "scalar", map: a.map, lut, range, align: [fit.scale, fit.shift] }
     : { kind: "scalar", map: a.map, lut, range: rangeOf(a.map, view.rangePercentiles) };
@@ -78,19 +79,27 @@ export const differenceText: Record<DifferenceKind, { readonly title: string; re
 };
 
 /** What both maps are, in one line. */
-export function kindLine(a: Semantics, b: Semantics, view: ViewState): string {
+export function kindLine(a: Semantics, b: Semantics, view: ViewState, isAligned: boolean): string {
   const text = (semantics: Semantics): string => (semantics.task === "depth" ? depthKindText[semantics.depthKind] : `normals ${semantics.frame}: ${normalsFrameText[semantics.frame]}`);
   if (b.task === "normals" && a.task === "normals") {
     const shown = view.normalsFrame ?? b.frame;
     const converted = a.frame !== shown || b.frame !== shown ? ` (A estimated in ${a.frame}, B in ${b.frame})` : "";
     return `Both as ${text({ task: "normals", frame: shown })}${converted}`;
   }
-  return text(a) === text(b) ? `Both ${text(a)}; A drawn on the scale of B` : `A: ${text(a)} · B: ${text(b)}`;
+  if (text(a) === text(b)) return `Both ${text(a)}; A drawn on the scale of B`;
+  return `A: ${text(a)}${isAligned ? ", drawn on the scale of B" : ""} · B: ${text(b)}`;
 }
 
 /** "A aligned to B: s = 0.97, t = 0.02". */
-export function fitLine({ pair: { fit } }: Comparison): string {
-  return fit ? `A aligned to B: s = ${roundedText(fit.scale)}, t = ${roundedText(fit.shift)}` : "";
+export function fitLine({ pair }: Comparison): string {
+  const text = alignmentText(pair);
+  return text && `A aligned to B: ${text}`;
+}
+
+/** What a difference is, with A′ for A where more than a scale and a shift was applied. */
+export function formulaOf({ kind, pair }: MapDifference): string {
+  const { formula } = differenceText[kind];
+  return pair.inverse ? formula.replace("s·A + t", "A′") : formula;
 }
 
 /** The numbers of a difference with their names. */

@@ -4,7 +4,7 @@ import type { FigureFile } from "../bars/figureParts";
 import { abFigure } from "./abFigure";
 import { AbHandle } from "./abHandle";
 import { AbPicker, inTask } from "./abPicker";
-import { absenceOf, differencePicture, differenceText, fitLine, kindLine, picturesOf, shownDifference, sizeLine, summaryOf, type AbPictures, type AbView } from "./abPictures";
+import { absenceOf, differencePicture, differenceText, fitLine, formulaOf, kindLine, picturesOf, shownDifference, sizeLine, summaryOf, type AbPictures, type AbView } from "./abPictures";
 import { button, dropdown, iconButton } from "../controls";
 import { kindsOf } from "../rows/difference";
 import { attributes, el, setChildren, setText } from "../dom";
@@ -174,7 +174,7 @@ export class AbStage implements StagePart {
     const title = !flickers ? `${a} | ${b}` : this.#showsB ? b : a;
     const base = { ...blankTile("ab:over", stage.b.task, title), badge: flickers ? (this.#showsB ? "B" : "A") : "A | B", waiting };
     if (!pictures) return base;
-    const kind = kindLine(pictures.a.semantics, pictures.b.semantics, page.state.view);
+    const kind = kindLine(pictures.a.semantics, pictures.b.semantics, page.state.view, pictures.comparison !== undefined);
     const picture = flickers ? (this.#showsB ? pictures.right : pictures.left) : this.#wiped(pictures, stage.split);
     this.#remember(pictures.left, pictures.right);
     // From the run before, as in the tiles: dimmed.
@@ -184,7 +184,7 @@ export class AbStage implements StagePart {
 
   #differenceView(page: Page, stage: AbView, pictures: AbPictures | undefined, waiting: string): TileView {
     const kind = shownDifference(stage);
-    const { title, formula, unit } = differenceText[kind];
+    const { title, unit } = differenceText[kind];
     const base = { ...blankTile("ab:difference", stage.b.task, title), waiting: waiting && "The difference needs both" };
     this.#foot.hidden = pictures?.comparison === undefined;
     if (!pictures?.comparison) return pictures ? { ...base, nothing: pictures.refusal } : base;
@@ -194,9 +194,9 @@ export class AbStage implements StagePart {
     const numbers = summaryOf(difference);
     this.#showNumbers(numbers);
     setText(this.#note, sizeLine(pictures));
-    this.#histogram.update(difference.map, picture.range, `${formula}, ${unit}`);
+    const text = `${formulaOf(difference)}, ${unit}`;
+    this.#histogram.update(difference.map, picture.range, text);
     this.#remember(picture);
-    const text = `${formula}, ${unit}`;
     return { ...base, badge: `${numbers[0][0]} ${numbers[0][1]}`, kind: text, kindInFull: `${title}: ${text}`, picture, map: difference.map };
   }
 

@@ -47,8 +47,8 @@ export class Legend {
   }
 
   #nameEnds(kinds: readonly DepthKind[]): void {
-    const disparity = kinds.length > 0 && kinds.every((kind) => kind === "affine-disparity");
-    const [low, high] = disparity ? ["far", "near"] : ["near", "far"];
+    const inverse = kinds.filter((kind) => kind === "affine-disparity").length;
+    const [low, high] = inverse === 0 ? ["near", "far"] : inverse === kinds.length ? ["far", "near"] : ["near; disparity: far", "far; disparity: near"];
     setText(this.#ends.children[0], low);
     setText(this.#ends.children[1], high);
   }

@@ -2,7 +2,7 @@ import type { FloatMap } from "../../src/core/image";
 import type { Task } from "../../src/core/semantics";
 import type { RowSettings, ShownRef, Variation } from "../../src/protocol/panel";
 import { marking } from "./changeMask";
-import { comparisonOf, type Comparison } from "./difference";
+import { alignmentText, comparisonOf, type Comparison } from "./difference";
 import { isSameRef, shownRun as runOnShow } from "../maps";
 import { percentile, roundedText } from "./measures";
 import type { ShownMap } from "../page";
@@ -141,10 +141,11 @@ function comparedTile(base: TileView, mine: ShownMap, reference: ShownMap, other
     return typeof other === "string" ? [] : percentile(other.difference(kind).map, context.view.rangePercentiles[1]);
   });
   const difference = comparison.difference(kind);
-  const { fit } = comparison.pair;
-  const tooltip = fit ? `${base.kindInFull}: s = ${roundedText(fit.scale)}, t = ${roundedText(fit.shift)}` : base.kindInFull;
+  const alignment = alignmentText(comparison.pair);
+  const tooltip = alignment ? `${base.kindInFull}: ${alignment}` : base.kindInFull;
+  const note = comparison.pair.inverse ? { kind: `absolute, ${alignment}` } : {};
   const mean = `mean ${roundedText(difference.mean)}${kind === "angle" ? "°" : ""}`;
-  return { ...base, ...heat(difference.map, context, Math.max(0, ...tops.filter(Number.isFinite))), badge: mean, kindInFull: tooltip };
+  return { ...base, ...heat(difference.map, context, Math.max(0, ...tops.filter(Number.isFinite))), badge: mean, kindInFull: tooltip, ...note };
 }
 
 function tryCompare(a: ShownMap, b: ShownMap): Comparison | string {
