@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import type { SpotItem } from "../../src/protocol/spotCheck";
 import { initOf, itemOf, SpotStage } from "./spotStage";
 
@@ -137,6 +138,18 @@ describe("the page of a spot check", function () {
       await stage.settle();
       assert.equal(await cell(items[0].id).locator(".cell-none").textContent(), "no Error");
       await stage.page.keyboard.press("1");
+    });
+
+    it("shows no picture of another image while its own is on its way", async () => {
+      let release: () => void = () => undefined;
+      const held = new Promise<void>((done) => (release = done));
+      await stage.page.route(/late-rgb/, (route) => held.then(() => route.fulfill({ path: join(import.meta.dirname, "../../media/icons/plumbline.png") })));
+      await stage.send({ type: "items", items: [itemOf(0, { picture: "pictures/late-" })] });
+      const shown = (): Promise<string> => cell(items[0].id).locator("img").evaluate((picture) => getComputedStyle(picture).visibility);
+      assert.equal(await shown(), "hidden");
+      release();
+      await cell(items[0].id).locator("img").and(stage.page.locator('[style*="visible"]')).waitFor();
+      await stage.send({ type: "items", items: [items[0]] });
     });
 
     it("marks with g, b and u, and takes the same mark back", async () => {

@@ -150,6 +150,7 @@ class Cell {
 
   constructor() {
     this.element.append(this.#picture, this.#none, this.#mark, el("div", "cell-line", this.#value), this.#name);
+    this.#picture.addEventListener("load", () => (this.#picture.style.visibility = "visible"));
     this.#picture.addEventListener("error", () => this.#blank("no picture"));
   }
 
@@ -184,6 +185,8 @@ class Cell {
     if (source.startsWith("none:")) return this.#blank(item.status === "failed" ? "failed" : item.status === "pending" ? "waiting" : `no ${pictureNames[kind]}`);
     this.#none.hidden = true;
     this.#picture.hidden = false;
+    // Until it is there, the picture of the image before would still be seen.
+    this.#picture.style.visibility = "hidden";
     this.#picture.src = source;
   }
 
