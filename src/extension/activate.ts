@@ -9,7 +9,7 @@ import { registerModelCommands } from "./modelCommands";
 import { ModelDownloads } from "./modelDownloads";
 import { ModelLibrary } from "./modelLibrary";
 import { shippedModelsDir, usableModels } from "./models";
-import { ModelsTree } from "./modelsTree";
+import { licenceMarks, ModelsTree } from "./modelsTree";
 import { readSettings } from "./settings";
 import { registerSpotChecks } from "./spotChecks";
 
@@ -34,6 +34,7 @@ export function activate(context: vscode.ExtensionContext): void {
     tree,
     panels,
     vscode.window.registerTreeDataProvider("plumbline.models", tree),
+    vscode.window.registerFileDecorationProvider(licenceMarks),
     registerModelCommands({ library, downloads, panels, log }),
     registerDoctor({ extensionPath: context.extensionPath, engine, library, panels, log }),
     vscode.window.registerCustomEditorProvider(floatViewerType, new FloatViewers(services)),

@@ -16,6 +16,14 @@ export type ModelNode = { readonly kind: "group"; readonly group: GroupId } | { 
 const groups: readonly GroupId[] = ["ready", "incomplete", "available"];
 const icons: Readonly<Record<LibraryModel["state"], string>> = { shipped: "package", installed: "pass", cached: "database", folder: "folder", incomplete: "warning", available: "cloud-download" };
 
+/** Lines of the tree have addresses of this scheme, so that they can be marked. */
+const scheme = "plumbline-model";
+
+/** Marks non-commercial models at the end of their line, where a narrow side bar does not cut it off. */
+export const licenceMarks: vscode.FileDecorationProvider = {
+  provideFileDecoration: ({ scheme: of, query }) => (of === scheme && query === "non-commercial" ? { badge: "NC", tooltip: vscode.l10n.t("Non-commercial use only") } : undefined),
+};
+
 export function groupOf({ state }: LibraryModel): GroupId {
   return state === "incomplete" || state === "available" ? state : "ready";
 }
@@ -71,6 +79,7 @@ export class ModelsTree implements vscode.TreeDataProvider<ModelNode>, vscode.Di
     const running = this.downloads.textOf(id);
     const item = new vscode.TreeItem(name);
     item.id = id;
+    if (licence?.nonCommercial) item.resourceUri = vscode.Uri.from({ scheme, path: `/${id}`, query: "non-commercial" });
     const badge = running ?? (problem === undefined ? badgeText(model, await bytesOf(model)) : problem);
     item.description = badge;
     item.iconPath = new vscode.ThemeIcon(running === undefined ? icons[state] : "sync~spin");

@@ -8,7 +8,7 @@ import { openRunsCommand } from "../../../src/extension/commands";
 import type { Log } from "../../../src/extension/log";
 import { ModelDownloads } from "../../../src/extension/modelDownloads";
 import { ModelLibrary } from "../../../src/extension/modelLibrary";
-import { ModelsTree, type ModelNode } from "../../../src/extension/modelsTree";
+import { licenceMarks, ModelsTree, type ModelNode } from "../../../src/extension/modelsTree";
 import { sha256, startHub, type HubServer, type Repository } from "../../hubServer";
 import { extension, sample } from "./extension";
 
@@ -166,6 +166,9 @@ describe("the view of models", function () {
     const { item } = seen["Can Be Downloaded"].find(({ model }) => model.id === nonCommercial) ?? assert.fail();
     assert.match(String(item.description), /^non-commercial \(CC-BY-NC-4\.0\) · affine disparity · feed-forward/);
     assert.equal(item.contextValue, "download page");
+    const markOf = ({ resourceUri }: vscode.TreeItem): unknown => resourceUri && licenceMarks.provideFileDecoration(resourceUri, new vscode.CancellationTokenSource().token);
+    assert.match(JSON.stringify(markOf(item)), /"badge":"NC"/);
+    assert.ok(Object.values(seen).flat().every((other) => other.model.licence?.nonCommercial === true || markOf(other.item) === undefined));
     const ids = Object.values(seen).flat().map(({ model }) => model.id);
     assert.equal(new Set(ids).size, ids.length, "each once");
   });
