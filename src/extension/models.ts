@@ -10,6 +10,8 @@ export interface Model extends ModelChoice {
   readonly dir: string;
   /** Longest side in pixels for which it was made. */
   readonly processingResolution: number;
+  /** The folder of a tiny decoder that knows its latents. */
+  readonly tinyDecoderDir?: string;
 }
 
 /**
@@ -17,11 +19,19 @@ export interface Model extends ModelChoice {
  * user's folders, whose id is their path; one of both tasks is listed once for each.
  */
 export function usableModels(library: readonly LibraryModel[]): readonly Model[] {
+  const tiny = library.find(({ entry, state, dir }) => entry?.family === "autoencoder-tiny" && dir !== undefined && state !== "incomplete" && state !== "available")?.dir;
   return library.flatMap(({ id, name, dir, description }) => {
     if (dir === undefined || !description) return [];
-    const { tasks, endToEnd, defaults } = description;
-    return tasks.map((task): Model => ({ id, name, task, endToEnd, dir, processingResolution: defaults.processingResolution }));
+    const { family, tasks, endToEnd, defaults } = description;
+    const tinyDecoderDir = "vae" in description && description.vae.latentChannels === 4 && description.vae.downsamplingFactor === 8 ? tiny : undefined;
+    const { processingResolution } = defaults;
+    return tasks.map((task): Model => ({ id, name, task, endToEnd, family, dir, processingResolution, ...(tinyDecoderDir !== undefined && { tinyDecoder: true, tinyDecoderDir }) }));
   });
+}
+
+/** What a page is told of a model. */
+export function choiceOf({ id, name, task, endToEnd, family, tinyDecoder }: Model): ModelChoice {
+  return { id, name, task, endToEnd, family, ...(tinyDecoder && { tinyDecoder }) };
 }
 
 /** The shipped models' folder inside the extension. */

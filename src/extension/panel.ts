@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import { PlumblineError } from "../core/errors";
 import type { Ask, ExportRequest, FromWebview, PanelState, ToWebview } from "../protocol/panel";
 import { messageOf } from "./log";
+import { choiceOf } from "./models";
 import { pagePost, type PagePost } from "./pagePost";
 import { pageHtml, pageRoots } from "./panelPage";
 import { PanelRuns, type Outcome, type PanelNotice, type RunOrder } from "./panelRuns";
@@ -167,7 +168,7 @@ export class GeometryPanel {
 
   /** Sends a fresh page everything that is held, and runs the current image when nothing is. */
   async #fillPage(): Promise<void> {
-    const models = (await this.services.models()).map(({ id, name, task, endToEnd }) => ({ id, name, task, endToEnd }));
+    const models = (await this.services.models()).map(choiceOf);
     const images = this.#state.images.map((uri) => ({ uri, name: nameOf(uri) }));
     const post = pagePost(this.panel.webview, () => this.#post === post);
     this.#post = post;

@@ -120,6 +120,7 @@ export function predictRequests(imagePath: string, settings: PanelSettings, opti
   const { models, device, only, size, cache } = options;
   const missing: MissingModel[] = [];
   const byDevice = new Map<DeviceChoice, RunRequest[]>();
+  let tinyDecoderDir: string | undefined;
   for (const row of settings.rows.filter(({ rowId }) => only?.includes(rowId) ?? true)) {
     for (const task of tasks) {
       const id = row.models[task];
@@ -130,7 +131,11 @@ export function predictRequests(imagePath: string, settings: PanelSettings, opti
         continue;
       }
       const { steps, spacing, ensembleSize, noise, seed = settings.seed, processingResolution = settings.processingResolution } = row;
-      const run = { runId: `${row.rowId}:${task}`, modelDir: model.dir, task, settings: { steps, spacing, ensembleSize, noise, seed, processingResolution } };
+      // A feed-forward network has one run, whatever the row's other model does.
+      const onePass = model.family === "feedforward" ? { steps: 1, ensembleSize: 1, noise: { kind: "zeros" } as const } : {};
+      const ofFamily = { ...onePass, ...(model.family === "geowizard" && row.domain && { domain: row.domain }), ...(model.family !== "feedforward" && row.decoder && { decoder: row.decoder }) };
+      const run = { runId: `${row.rowId}:${task}`, modelDir: model.dir, task, settings: { steps, spacing, ensembleSize, noise, seed, processingResolution, ...ofFamily } };
+      if (row.decoder === "tiny") tinyDecoderDir ??= model.tinyDecoderDir;
       const runDevice = row.device ?? device;
       byDevice.set(runDevice, [...(byDevice.get(runDevice) ?? []), run]);
     }
@@ -140,6 +145,7 @@ export function predictRequests(imagePath: string, settings: PanelSettings, opti
     imagePath, runs, device: runDevice, mapSize, recordSteps: false,
     stepMaps: runs.some((run) => run.settings.steps > 1),
     ...(cache && { cache }),
+    ...(tinyDecoderDir !== undefined && { tinyDecoderDir }),
   }));
   return { requests, missing };
 }

@@ -1,4 +1,4 @@
-import { deviceChoices } from "../core/settings";
+import { decoders, deviceChoices, domains } from "../core/settings";
 import { isObject } from "../io/jsonFile";
 import { panelStateVersion, type PanelSettings, type PanelState, type RowSettings, type ViewState } from "../protocol/panel";
 
@@ -60,6 +60,8 @@ const rowFields: Fields<keyof RowSettings> = {
   seed: [optional(isSeed), "a whole number from 0 to 4294967295"],
   processingResolution: [optional(isResolution), "a whole number of pixels"],
   device: [optional(isOneOf(deviceChoices)), deviceChoices.join(", ")],
+  domain: [optional(isOneOf(domains)), domains.join(", ")],
+  decoder: [optional(isOneOf(decoders)), decoders.join(", ")],
 };
 
 const viewFields: Fields<keyof ViewState> = {

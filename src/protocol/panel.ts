@@ -1,7 +1,7 @@
 import type { NormalsFrame, Task } from "../core/semantics";
 import type { HalfMap } from "../core/half";
 import type { FloatMap } from "../core/image";
-import type { DeviceChoice, NoiseChoice, TimestepSpacing } from "../core/settings";
+import type { Decoder, DeviceChoice, Domain, NoiseChoice, TimestepSpacing } from "../core/settings";
 import type { CurvesParams, MapRef, PredictEvent, SeriesParams, SpreadParams, StepCurves } from "./inference";
 
 /** Raised whenever a saved state changes shape; older states are migrated or refused with a message. */
@@ -23,6 +23,10 @@ export interface RowSettings {
   readonly seed?: number;
   readonly processingResolution?: number;
   readonly device?: DeviceChoice;
+  /** Of the models that are told one; indoor when absent. */
+  readonly domain?: Domain;
+  /** Of the models that have latents; the model's own when absent. */
+  readonly decoder?: Decoder;
 }
 
 /** Something that can be compared: the result, a step, or a member of a row's run of a task, or a ground-truth file. */
@@ -105,6 +109,10 @@ export interface ModelChoice {
   readonly name: string;
   readonly task: Task;
   readonly endToEnd: boolean;
+  /** "marigold", "geowizard", "depthfm" or "feedforward", where it is known. */
+  readonly family?: string;
+  /** Whether there is a tiny decoder for its latents. */
+  readonly tinyDecoder?: boolean;
 }
 
 export interface ImageItem {

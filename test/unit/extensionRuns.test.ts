@@ -56,6 +56,18 @@ describe("what the engine is asked", () => {
   const ask = (settings: PanelSettings, options: Partial<RequestOptions> = {}) => predictRequests("/a.png", settings, { models, device: "cpu", ...options });
   const withRow = (index: number, change: Partial<RowSettings>): PanelSettings => ({ ...panel, rows: panel.rows.map((row, i) => (i === index ? { ...row, ...change } : row)) });
 
+  it("asks of each family what it has: a domain, the tiny decoder of its latents, one run of a feed-forward network", () => {
+    const families: Model[] = [{ ...model("g", "depth", false), family: "geowizard", tinyDecoder: true, tinyDecoderDir: "/models/taesd" }, { ...model("m", "normals", false), family: "marigold" }, { ...model("f", "depth", false), family: "feedforward" }];
+    const row: RowSettings = { rowId: "a", label: "A", models: { depth: "g", normals: "m" }, steps: 10, spacing: "trailing", ensembleSize: 2, noise: { kind: "gaussian" }, domain: "outdoor", decoder: "tiny" };
+    const settingsOf = (...rows: RowSettings[]): PanelSettings => ({ rows, seed: 1, processingResolution: 768 });
+    const [first] = ask(settingsOf(row), { models: families }).requests;
+    assert.deepEqual(first.runs.map(({ settings: { domain, decoder, steps } }) => [domain, decoder, steps]), [["outdoor", "tiny", 10], [undefined, "tiny", 10]]);
+    assert.equal(first.tinyDecoderDir, "/models/taesd");
+    const [second] = ask(settingsOf({ ...row, models: { depth: "f", normals: "m" } }), { models: families }).requests;
+    assert.deepEqual(second.runs.map(({ settings: { domain, decoder, steps, ensembleSize } }) => [domain, decoder, steps, ensembleSize]), [[undefined, undefined, 1, 1], [undefined, "tiny", 10, 2]]);
+    assert.equal(second.tinyDecoderDir, undefined, "the engine says that none is known");
+  });
+
   it("is one run for every task of every row, named after both", () => {
     const { requests, missing } = ask(panel);
     assert.deepEqual(missing, []);

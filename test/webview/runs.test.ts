@@ -117,6 +117,36 @@ describe("running from the panel", () => {
     assert.deepEqual((await stage.sentOf("run")).at(-1)?.settings.rows, [{ ...single, noise: { kind: "file", path: "/data/noise.npy" } }]);
   });
 
+  it("offers what a row's models have: a domain, a tiny decoder, no schedule where nothing is denoised", async () => {
+    const choices = [
+      { id: "wizard", name: "GeoWizard", task: "depth", endToEnd: false, family: "geowizard", tinyDecoder: true },
+      { id: "anything", name: "Depth Anything", task: "depth", endToEnd: false, family: "feedforward" },
+    ] as const;
+    const wizard = { ...single, rowId: "wizard", label: "GeoWizard", models: { depth: "wizard" } };
+    const anything = { ...single, rowId: "anything", label: "Anything", models: { depth: "anything" } };
+    const both = settingsOf(wizard, anything);
+    const start = init(stateOf(both));
+    if (start.type !== "init") throw new Error("not the beginning");
+    const disparity = resultOf(anything, "depth", ramp(48, 32));
+    const result = { ...disparity, provenance: { ...disparity.provenance, semantics: { task: "depth", depthKind: "affine-disparity" } as const } };
+    await stage.send({ ...start, models: [...start.models, ...choices] }, ...wholeRun(1, settingsOf(wizard)), { type: "started", generation: 2, image: 0, settings: both }, event(2, { type: "result", result: resultOf(wizard, "depth", ramp(48, 32)) }), event(2, { type: "result", result }), { type: "finished", generation: 2, elapsedMillis: 1 });
+    const kindsOf = (row: string) => stage.page.locator(`.row[data-row="${row}"] .row-kind`).allTextContents();
+    assert.deepEqual([await kindsOf("wizard"), await kindsOf("anything")], [["affine depth"], ["disparity"]]);
+    const summary = (row: string) => stage.page.locator(`.row[data-row="${row}"] .row-summary`).textContent();
+    assert.equal(await summary("wizard"), "1 step · trailing · gaussian noise · indoor");
+    assert.equal(await summary("anything"), "one pass, without steps and noise");
+    await stage.click("Settings");
+    assert.equal(await stage.page.locator('.run-row[data-row="anything"] vscode-text-field[aria-label="Denoising steps"]').count(), 0);
+    assert.equal(await stage.page.locator('.run-row[data-row="wizard"] vscode-text-field[aria-label="Denoising steps"]').count(), 1);
+    await stage.page.locator('vscode-button[aria-label="More of GeoWizard"]').click();
+    await stage.choose("Domain of GeoWizard", "outdoor");
+    await stage.choose("Decoder of GeoWizard", "tiny");
+    assert.equal(await stage.page.locator('vscode-dropdown[aria-label="Domain of Anything"], vscode-dropdown[aria-label="Decoder of Anything"]').count(), 0);
+    await stage.page.waitForTimeout(300);
+    const { domain, decoder } = (await stage.sentOf("state")).at(-1)?.state.settings.rows[0] ?? {};
+    assert.deepEqual([domain, decoder], ["outdoor", "tiny"]);
+  });
+
   it("dims the results of the run before until new ones are there", async () => {
     await stage.send(init(state), ...wholeRun(1, settings));
     await stage.send({ type: "started", generation: 2, image: 0, settings });

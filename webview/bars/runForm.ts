@@ -1,5 +1,5 @@
 import type { Task } from "../../src/core/semantics";
-import { deviceChoices, type DeviceChoice, type NoiseChoice, type TimestepSpacing } from "../../src/core/settings";
+import { decoders, deviceChoices, domains, type Decoder, type DeviceChoice, type Domain, type NoiseChoice, type TimestepSpacing } from "../../src/core/settings";
 import type { ModelChoice, PanelSettings, RowSettings } from "../../src/protocol/panel";
 import { addRowButtons, type AddAndRun } from "./addRows";
 import { dropdown, iconButton, numberField, optionalNumberField, textField } from "../controls";
@@ -33,11 +33,17 @@ export class RunForm {
   update(settings: PanelSettings, models: readonly ModelChoice[], open: boolean): void {
     this.element.hidden = !open;
     if (!open || (settings === this.#settings && models === this.#models)) return;
-    const sameShape = this.#settings?.rows.map(({ rowId, noise }) => rowId + JSON.stringify(noise)).join() === settings.rows.map(({ rowId, noise }) => rowId + JSON.stringify(noise)).join();
+    const shapeOf = ({ rows }: PanelSettings): string => JSON.stringify(rows.map((row) => [row.rowId, row.noise, this.#chosen(row).map(({ family, tinyDecoder }) => [family, tinyDecoder])]));
+    const sameShape = this.#settings !== undefined && shapeOf(this.#settings) === shapeOf(settings);
     const ownEdit = sameShape && models === this.#models && this.element.contains(document.activeElement);
     this.#settings = settings;
     this.#models = models;
     if (!ownEdit) this.#build(settings);
+  }
+
+  /** The models of a row, as far as they are there. */
+  #chosen({ models }: RowSettings): readonly ModelChoice[] {
+    return this.#models.filter(({ id, task }) => models[task] === id);
   }
 
   #change(rowId: string, change: Partial<RowSettings>): void {
@@ -71,14 +77,27 @@ export class RunForm {
       textField("Name", row.label, (label) => this.#change(rowId, { label })).element,
       this.#model(row, "depth"),
       this.#model(row, "normals"),
-      numberField("Denoising steps", row.steps, { min: 1, max: 1000, integer: true }, (steps) => this.#change(rowId, { steps })).element,
-      dropdown("Timestep spacing", [["trailing", "trailing"], ["leading", "leading"], ["linspace", "linspace"]], row.spacing, (spacing) => this.#change(rowId, { spacing: spacing as TimestepSpacing })).element,
-      numberField("Ensemble members", row.ensembleSize, { min: 1, max: 100, integer: true }, (ensembleSize) => this.#change(rowId, { ensembleSize })).element,
-      this.#noise(row),
+      ...(isOnePass(this.#chosen(row)) ? this.#onePass(row) : this.#schedule(row)),
       el("span", "run-actions", this.#unfold(row, more), this.#duplicate(row, settings), this.#remove(row, settings)),
     ];
     const cellElements = cells.map((cell, i) => attributes(el("span", "run-cell", cell), { role: "cell", "data-column": columns[i] }));
     return [attributes(el("div", "run-row", ...cellElements), { role: "row", "data-row": rowId }), more];
+  }
+
+  #schedule(row: RowSettings): HTMLElement[] {
+    const { rowId } = row;
+    return [
+      numberField("Denoising steps", row.steps, { min: 1, max: 1000, integer: true }, (steps) => this.#change(rowId, { steps })).element,
+      dropdown("Timestep spacing", [["trailing", "trailing"], ["leading", "leading"], ["linspace", "linspace"]], row.spacing, (spacing) => this.#change(rowId, { spacing: spacing as TimestepSpacing })).element,
+      numberField("Ensemble members", row.ensembleSize, { min: 1, max: 100, integer: true }, (ensembleSize) => this.#change(rowId, { ensembleSize })).element,
+      this.#noise(row),
+    ];
+  }
+
+  /** Nothing is denoised: there is no schedule, and no noise to start from. */
+  #onePass({ label }: RowSettings): HTMLElement[] {
+    const text = attributes(el("span", "hint", "one pass"), { title: `The model of ${label} predicts in one pass: it has no steps and no noise` });
+    return [text, el("span"), el("span"), el("span")];
   }
 
   /** Seed, resolution and device of this row alone; folded away while it has none of its own. */
@@ -91,10 +110,23 @@ export class RunForm {
       labelled("Seed", optionalNumberField(`Seed of ${row.label} alone`, row.seed, `${settings.seed}`, { min: 0, max: 0xffffffff, integer: true }, (seed) => this.#change(rowId, { seed })).element),
       labelled("Resolution", optionalNumberField(`Resolution of ${row.label} alone`, row.processingResolution, `${settings.processingResolution}`, { min: 0, max: 8192, integer: true }, (processingResolution) => this.#change(rowId, { processingResolution })).element),
       labelled("Device", dropdown(`Device of ${row.label} alone`, devices, row.device ?? "", (device) => this.#change(rowId, { device: device === "" ? undefined : (device as DeviceChoice) })).element),
+      ...this.#familySettings(row),
       el("span", "hint", "of this row alone; empty as for all"),
     );
-    element.hidden = !this.#unfolded.has(rowId) && row.seed === undefined && row.processingResolution === undefined && row.device === undefined;
+    const own = [row.seed, row.processingResolution, row.device, row.domain, row.decoder];
+    element.hidden = !this.#unfolded.has(rowId) && own.every((value) => value === undefined);
     return attributes(element, { role: "row", "data-more": rowId });
+  }
+
+  /** What only some families are told, or offer. */
+  #familySettings({ rowId, label, domain, decoder }: RowSettings): HTMLElement[] {
+    const row = this.#settings?.rows.find((candidate) => candidate.rowId === rowId);
+    const chosen = row ? this.#chosen(row) : [];
+    const isTold = chosen.some(({ family }) => family === "geowizard");
+    const isOffered = decoder !== undefined || chosen.some(({ tinyDecoder }) => tinyDecoder === true);
+    const domainChoice = (): HTMLElement => dropdown(`Domain of ${label}`, domains.map((name) => [name, name] as const), domain ?? "indoor", (chosenDomain) => this.#change(rowId, { domain: chosenDomain === "indoor" ? undefined : (chosenDomain as Domain) })).element;
+    const decoderChoice = (): HTMLElement => dropdown(`Decoder of ${label}`, decoders.map((name) => [name, name === "tiny" ? "tiny, approximate" : name] as const), decoder ?? "full", (chosenDecoder) => this.#change(rowId, { decoder: chosenDecoder === "full" ? undefined : (chosenDecoder as Decoder) })).element;
+    return [...(isTold ? [labelled("Domain", domainChoice())] : []), ...(isOffered ? [labelled("Decoder", decoderChoice())] : [])];
   }
 
   #unfold(row: RowSettings, more: HTMLElement): HTMLElement {
@@ -127,7 +159,8 @@ export class RunForm {
     const choices = this.#models.filter((model) => model.task === task).map(({ id, name }) => [id, name] as const);
     return dropdown(`${task === "depth" ? "Depth" : "Normals"} model`, [...choices, [none, "none"]], row.models[task] ?? none, (id) => {
       const current = this.#settings?.rows.find(({ rowId }) => rowId === row.rowId) ?? row;
-      this.#change(row.rowId, { models: { ...current.models, [task]: id === none ? undefined : id } });
+      const models = { ...current.models, [task]: id === none ? undefined : id };
+      this.#change(row.rowId, { models, ...(isOnePass(this.#chosen({ ...current, models })) && { steps: 1, ensembleSize: 1, noise: { kind: "zeros" } }) });
     }).element;
   }
 
@@ -151,6 +184,11 @@ export class RunForm {
     remove.enable(settings.rows.length > 1);
     return remove.element;
   }
+}
+
+/** Whether none of a row's models denoises. */
+export function isOnePass(models: readonly ModelChoice[]): boolean {
+  return models.length > 0 && models.every(({ family }) => family === "feedforward");
 }
 
 function noiseOf(kind: string, before: NoiseChoice): NoiseChoice {

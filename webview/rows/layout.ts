@@ -14,6 +14,7 @@ class Row {
   readonly #label = el("h2");
   readonly #summary = el("span", "row-summary");
   readonly #status = el("span", "row-status");
+  readonly #kinds = el("span", "row-kinds");
   readonly #cached = attributes(el("span", "badge", "cached"), { title: "Read from the cache of runs" });
   readonly #timeline: Timeline;
   readonly #tiles = el("div", "tiles");
@@ -23,7 +24,7 @@ class Row {
   constructor(view: RowView, private readonly actions: LayoutActions) {
     this.#view = view;
     this.#timeline = new Timeline(view.timeline, actions);
-    this.element.append(el("header", "row-head", this.#label, this.#summary, this.#cached, this.#status), this.#timeline.element, this.#tiles);
+    this.element.append(el("header", "row-head", this.#label, this.#summary, this.#kinds, this.#cached, this.#status), this.#timeline.element, this.#tiles);
   }
 
   /** The row is dropped. */
@@ -36,6 +37,7 @@ class Row {
     attributes(this.element, { "aria-label": view.label, "data-row": view.rowId });
     setText(this.#label, view.label);
     setText(this.#summary, view.summary);
+    this.#showKinds(view.kinds);
     this.#cached.hidden = !view.cached;
     setText(this.#status, view.status);
     attributes(this.#status, { title: view.details || undefined });
@@ -49,6 +51,15 @@ class Row {
     }
     setChildren(this.#tiles, view.tiles.map(({ key }) => this.tiles.get(key)?.element).filter((element) => element !== undefined));
     this.element.classList.toggle("has-maximised", maximised !== undefined && kept.has(maximised));
+  }
+
+  #showKinds(kinds: RowView["kinds"]): void {
+    while (this.#kinds.childElementCount > kinds.length) this.#kinds.lastElementChild?.remove();
+    kinds.forEach(({ text, title }, i) => {
+      const kind = this.#kinds.children[i] ?? this.#kinds.appendChild(el("span", "row-kind"));
+      setText(kind, text);
+      attributes(kind, { title });
+    });
   }
 }
 

@@ -65,6 +65,8 @@ export interface RowView {
   readonly status: string;
   /** Models, and what was converted or assumed, for the tooltip. */
   readonly details: string;
+  /** What its maps mean, in two words each; in full for the tooltip. */
+  readonly kinds: readonly { readonly text: string; readonly title: string }[];
   /** All its results were read from the cache. */
   readonly cached: boolean;
   readonly timeline: TimelineView;
@@ -125,7 +127,8 @@ function rowView(row: RowSettings, columns: readonly Column[], context: Context)
   return {
     rowId: row.rowId,
     label: row.label,
-    summary: summaryOf(row),
+    summary: summaryOf(row, context),
+    kinds: kindsOf(row, context),
     status: statusOf(row, context),
     details: detailsOf(row, context),
     cached: runs.length > 0 && runs.every(({ cached }) => cached),
@@ -138,10 +141,26 @@ export function tasksOf(row: RowSettings): Task[] {
   return (["depth", "normals"] as const).filter((task) => row.models[task] !== undefined);
 }
 
-function summaryOf({ steps, spacing, ensembleSize, noise }: RowSettings): string {
+function summaryOf({ models, steps, spacing, ensembleSize, noise, domain, decoder }: RowSettings, { page }: Context): string {
+  const families = page.session.models.filter(({ id, task }) => models[task] === id).map(({ family }) => family);
+  if (families.length > 0 && families.every((family) => family === "feedforward")) return "one pass, without steps and noise";
   const noiseText = noise.kind === "file" ? `noise from ${noise.path.split(/[\\/]/).pop()}` : noise.kind === "zeros" ? "no noise" : `${noise.kind} noise`;
   const members = ensembleSize > 1 ? ` · ${ensembleSize} members` : "";
-  return `${steps} ${steps === 1 ? "step" : "steps"} · ${spacing} · ${noiseText}${members}`;
+  const told = families.includes("geowizard") ? ` · ${domain ?? "indoor"}` : "";
+  return `${steps} ${steps === 1 ? "step" : "steps"} · ${spacing} · ${noiseText}${members}${told}${decoder === "tiny" ? " · tiny decoder" : ""}`;
+}
+
+const depthKindName: Readonly<Record<DepthKind, string>> = { "affine-depth": "affine depth", "affine-disparity": "disparity", "metric-depth": "metric depth, m" };
+
+/** Of the results that are there: a row of disparity beside rows of depth is told from them by its name. */
+function kindsOf(row: RowSettings, context: Context): RowView["kinds"] {
+  return tasksOf(row).flatMap((task) => {
+    const semantics = shownRun(row, task, context).run?.result?.provenance.semantics;
+    if (!semantics) return [];
+    return semantics.task === "depth"
+      ? [{ text: depthKindName[semantics.depthKind], title: depthKindText[semantics.depthKind] }]
+      : [{ text: `normals ${semantics.frame}`, title: `Unit surface normals, ${semantics.frame}: ${normalsFrameText[semantics.frame]}` }];
+  });
 }
 
 function statusOf(row: RowSettings, { generation }: Context): string {

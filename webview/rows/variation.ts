@@ -94,8 +94,8 @@ function spreadText(task: Task, spread: Variation["spread"], over: string): Pick
 export function sameButSeed(row: RowSettings, task: Task, { rows, page: { state } }: Pick<Context, "rows"> & { readonly page: Pick<Context["page"], "state"> }): readonly RowSettings[] {
   const { settings } = state;
   const seedOf = (other: RowSettings): number => other.seed ?? settings.seed;
-  const rest = ({ models, steps, spacing, ensembleSize, noise, processingResolution, device }: RowSettings): string =>
-    JSON.stringify([models[task], steps, spacing, ensembleSize, noise, processingResolution ?? settings.processingResolution, device]);
+  const rest = ({ models, steps, spacing, ensembleSize, noise, processingResolution, device, domain, decoder }: RowSettings): string =>
+    JSON.stringify([models[task], steps, spacing, ensembleSize, noise, processingResolution ?? settings.processingResolution, device, domain, decoder]);
   const alike = rows.filter((other) => rest(other) === rest(row));
   return alike.filter((other, i) => alike.findIndex((first) => seedOf(first) === seedOf(other)) === i);
 }
