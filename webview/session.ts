@@ -101,6 +101,9 @@ export class Session {
         this.models = message.models;
         this.images = message.images;
         return;
+      case "models":
+        this.models = message.models;
+        return;
       case "thumbnail":
         this.thumbnails.set(message.image, message.thumbnail);
         return;

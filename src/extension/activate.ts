@@ -25,7 +25,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const downloads = new ModelDownloads(library, log);
   const tree = new ModelsTree(library, downloads);
   const services = { extensionUri: context.extensionUri, engine, log };
-  const panels = registerCommands({ ...services, settings: readSettings, models, cacheDir: join(context.globalStorageUri.fsPath, "runs") });
+  const panels = registerCommands({ ...services, settings: readSettings, models, onDidChangeModels: library.onDidChange, cacheDir: join(context.globalStorageUri.fsPath, "runs") });
   context.subscriptions.push(
     log,
     { dispose: () => void engine.dispose() },

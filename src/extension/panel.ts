@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import * as vscode from "vscode";
 import { PlumblineError } from "../core/errors";
-import type { Ask, ExportRequest, FromWebview, PanelState, ToWebview } from "../protocol/panel";
+import type { Ask, ExportRequest, FromWebview, ModelChoice, PanelState, ToWebview } from "../protocol/panel";
 import { messageOf } from "./log";
 import { choiceOf } from "./models";
 import { pagePost, type PagePost } from "./pagePost";
@@ -45,6 +45,8 @@ export class GeometryPanel {
   readonly #asked = new Map<number, AbortController>();
   /** Until the page says that it is ready, what still comes is of the page before it. */
   #isLoading = true;
+  /** The models that the page was told, as text. */
+  #sentModels = "";
   #settleFirst: (outcome: Outcome) => void = () => undefined;
   /** Settles with the end of the first run. */
   readonly firstRun = new Promise<Outcome>((resolve) => (this.#settleFirst = resolve));
@@ -64,7 +66,9 @@ export class GeometryPanel {
     panel.onDidChangeViewState(() => {
       if (!panel.visible) this.#leavePage();
     });
+    const modelsWatch = services.onDidChangeModels(() => void this.#sendModels().catch((error: unknown) => services.log.error(error)));
     panel.onDidDispose(() => {
+      modelsWatch.dispose();
       this.#leavePage();
       this.cancel();
       this.#settleFirst("cancelled");
@@ -168,7 +172,8 @@ export class GeometryPanel {
 
   /** Sends a fresh page everything that is held, and runs the current image when nothing is. */
   async #fillPage(): Promise<void> {
-    const models = (await this.services.models()).map(choiceOf);
+    const models = await this.#choices();
+    this.#sentModels = JSON.stringify(models);
     const images = this.#state.images.map((uri) => ({ uri, name: nameOf(uri) }));
     const post = pagePost(this.panel.webview, () => this.#post === post);
     this.#post = post;
@@ -179,6 +184,21 @@ export class GeometryPanel {
     if (!held.has(current)) void this.#run({ image: current, settings });
     else this.#notify(this.#notices);
     await this.#sendThumbnails();
+  }
+
+  async #choices(): Promise<readonly ModelChoice[]> {
+    return (await this.services.models()).map(choiceOf);
+  }
+
+  /** Tells a page that is there which models there are now. */
+  async #sendModels(): Promise<void> {
+    if (!this.#post) return;
+    const models = await this.#choices();
+    const text = JSON.stringify(models);
+    // A page builds its lists anew, from under a user's hand.
+    if (text === this.#sentModels) return;
+    this.#sentModels = text;
+    this.#send({ type: "models", models });
   }
 
   /** One after another, the current image's first: the strip fills while the run is under way. */

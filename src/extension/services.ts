@@ -13,6 +13,8 @@ export interface Services {
   readonly log: Log;
   readonly settings: () => Settings;
   readonly models: () => Promise<readonly Model[]>;
+  /** Fires when the list of models may have changed. */
+  readonly onDidChangeModels: vscode.Event<void>;
   /** Folder of the runs that are kept, absolute; made when it is first needed. */
   readonly cacheDir: string;
   /** Told whenever a run starts or ends. */

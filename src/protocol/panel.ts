@@ -176,6 +176,8 @@ export interface Thumbnail {
  */
 export type ToWebview =
   | { readonly type: "init"; readonly state: PanelState; readonly models: readonly ModelChoice[]; readonly images: readonly ImageItem[] }
+  /** Any time after init: a model was added or removed. */
+  | { readonly type: "models"; readonly models: readonly ModelChoice[] }
   /** Any time after init; the panel reserves the tiles' aspect ratio from it and shows it until the image is decoded. */
   | { readonly type: "thumbnail"; readonly image: number; readonly thumbnail: Thumbnail }
   /** `only` as in `run`: rows that are run; the others keep the results of an earlier generation of the same image. */

@@ -117,6 +117,22 @@ describe("running from the panel", () => {
     assert.deepEqual((await stage.sentOf("run")).at(-1)?.settings.rows, [{ ...single, noise: { kind: "file", path: "/data/noise.npy" } }]);
   });
 
+  it("offers a model that was added meanwhile, and not one that was removed", async () => {
+    const start = init(state);
+    if (start.type !== "init") throw new Error("not the beginning");
+    await stage.send(start, ...wholeRun(1, settings));
+    await stage.click("Settings");
+    const offered = (): Promise<string[]> => stage.page.locator('.run-row[data-row="single"] vscode-dropdown[aria-label="Depth model"] vscode-option').allTextContents();
+    const before = await offered();
+    const added = { id: "owner/new", name: "Added model", task: "depth", endToEnd: false } as const;
+    await stage.send({ type: "models", models: [...start.models.filter(({ id }) => id !== "e2e-depth"), added] });
+    await stage.settle();
+    const gone = start.models.find(({ id }) => id === "e2e-depth")?.name ?? "";
+    assert.ok(before.includes(gone) && !before.includes("Added model"));
+    assert.deepEqual(await offered(), [...before.filter((name) => name !== gone && name !== "none"), "Added model", "none"]);
+    assert.equal(await stateOfTile("single:depth"), "ready", "what is shown stays");
+  });
+
   it("offers what a row's models have: a domain, a tiny decoder, no schedule where nothing is denoised", async () => {
     const choices = [
       { id: "wizard", name: "GeoWizard", task: "depth", endToEnd: false, family: "geowizard", tinyDecoder: true },
