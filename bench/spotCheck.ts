@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
 import { startEngine } from "../src/inference/client";
@@ -18,6 +19,10 @@ const model = join(repository, "models", "plumbline-e2e-depth");
 const settings = { steps: 1, spacing: "trailing", ensembleSize: 1, noise: { kind: "zeros" }, seed: 2024, processingResolution: 64 } as const;
 /** As many as the spot check has under way. */
 const inFlight = 8;
+/** Images of a turn: both take turns, so that a machine that becomes slower or faster speaks for neither. */
+const turn = Math.max(50, Math.min(500, Math.floor(count / 10)));
+/** Without a result for so long, nothing is under way any more. */
+const stillMillis = 1000;
 
 const [width, height] = [64, 48];
 
@@ -33,33 +38,6 @@ async function writeImages(folder: string): Promise<string[]> {
     await sharp(rgb, { raw: { width, height, channels: 3 } }).jpeg().toFile(path);
   }
   return paths;
-}
-
-/** How fast images were finished: by the clock, from the first result to the last, and in seconds of all processors. */
-interface Pace {
-  readonly perSecond: number;
-  readonly cpuMillis: number;
-}
-
-/** The engine alone. */
-async function bare(paths: readonly string[]): Promise<Pace> {
-  const engine = startEngine({ childPath: join(repository, "dist", "inference.js") });
-  const queue = paths.values();
-  let [first, last] = [0, 0];
-  const work = async (): Promise<void> => {
-    for (const imagePath of queue) {
-      await engine.predict({ imagePath, runs: [{ runId: "a", modelDir: model, task: "depth", settings }], device: "cpu", stepMaps: false, recordSteps: false, stdOverSteps: false, mapSize: "processing" });
-      last = performance.now();
-      first ||= last;
-    }
-  };
-  const { pid } = await engine.info();
-  const before = process.cpuUsage();
-  await Promise.all(Array.from({ length: inFlight }, work));
-  const { user, system } = process.cpuUsage(before);
-  const cpuMillis = ((user + system) / 1000 + (await cpuMillisOf(pid))) / paths.length;
-  await engine.dispose();
-  return { perSecond: (1000 * (paths.length - 1)) / (last - first), cpuMillis };
 }
 
 async function residentBytes(pid: number): Promise<number> {
@@ -78,54 +56,130 @@ async function childOf(pid: number): Promise<number> {
   return Number((await readFile(`/proc/${pid}/task/${pid}/children`, "utf8")).trim().split(" ")[0]);
 }
 
-function startSpotCheck(config: string, out: string): ChildProcess {
-  return spawn(process.execPath, [join(repository, "dist", "cli.js"), "spot-check", "--config", config, "--out", out, "--device", "cpu", "--json-progress"], { stdio: ["pipe", "pipe", "inherit"] });
-}
-
 interface Memory {
   readonly images: number;
   readonly hostMB: number;
   readonly childMB: number;
 }
 
-/** The command, and its memory on the way. */
-async function spotChecked(config: string, out: string): Promise<Pace & { readonly memory: readonly Memory[] }> {
-  const child = startSpotCheck(config, out);
-  const marks = new Set([0.1, 0.3, 0.6, 1].map((part) => Math.floor(part * count)));
-  const memory: Memory[] = [];
-  let [images, first, last, cpu] = [0, 0, 0, 0];
-  const ended = new Promise((done) => child.once("close", done));
-  for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) {
-    if (!line.startsWith('{"type":"record"')) continue;
-    images++;
-    last = performance.now();
-    first ||= last;
-    if (!marks.has(images)) continue;
-    const host = child.pid as number;
-    const engine = await childOf(host);
-    memory.push({ images, hostMB: Math.round((await residentBytes(host)) / 1e6), childMB: Math.round((await residentBytes(engine)) / 1e6) });
-    cpu = (await cpuMillisOf(host)) + (await cpuMillisOf(engine));
+/** Work on some images: by the clock, and on all processors. */
+interface Effort {
+  readonly images: number;
+  readonly millis: number;
+  readonly cpuMillis: number;
+}
+
+/** The engine alone, which takes the images in their order. */
+class Bare {
+  readonly #engine = startEngine({ childPath: join(repository, "dist", "inference.js") });
+  readonly #queue: Iterator<string, undefined>;
+
+  constructor(paths: readonly string[]) {
+    this.#queue = paths.values();
   }
-  await ended;
-  return { perSecond: (1000 * (images - 1)) / (last - first), cpuMillis: cpu / images, memory };
+
+  async run(images: number): Promise<Effort> {
+    const { pid } = await this.#engine.info();
+    const cpu = async (): Promise<number> => (await cpuMillisOf(process.pid)) + (await cpuMillisOf(pid));
+    const [before, start] = [await cpu(), performance.now()];
+    let left = images;
+    const work = async (): Promise<void> => {
+      while (left-- > 0) {
+        const { value: imagePath } = this.#queue.next();
+        if (imagePath === undefined) return;
+        await this.#engine.predict({ imagePath, runs: [{ runId: "a", modelDir: model, task: "depth", settings }], device: "cpu", stepMaps: false, recordSteps: false, stdOverSteps: false, mapSize: "processing" });
+      }
+    };
+    await Promise.all(Array.from({ length: inFlight }, work));
+    return { images, millis: performance.now() - start, cpuMillis: (await cpu()) - before };
+  }
+
+  dispose(): Promise<void> {
+    return this.#engine.dispose();
+  }
+}
+
+/** The command, paused between its turns. */
+class SpotCheck {
+  readonly #child: ChildProcess;
+  #records = 0;
+  #lastAt = 0;
+  #isEnded = false;
+
+  constructor(config: string, out: string) {
+    this.#child = spawn(process.execPath, [join(repository, "dist", "cli.js"), "spot-check", "--config", config, "--out", out, "--device", "cpu", "--json-progress"], { stdio: ["pipe", "pipe", "inherit"] });
+    this.#child.once("close", () => (this.#isEnded = true));
+    createInterface({ input: this.#child.stdout as NodeJS.ReadableStream }).on("line", (line) => {
+      if (!line.startsWith('{"type":"record"')) return;
+      this.#records++;
+      this.#lastAt = performance.now();
+    });
+  }
+
+  get records(): number {
+    return this.#records;
+  }
+
+  /** Goes on for at least so many images, and ends with those that are under way then. */
+  async run(images: number): Promise<Effort> {
+    const [before, cpuBefore, start] = [this.#records, await this.#cpu(), performance.now()];
+    this.#child.stdin?.write("resume\n");
+    while (!this.#isEnded && this.#records < Math.min(count, before + images)) await pause(2);
+    const isLast = this.#records >= count;
+    if (!isLast) this.#child.stdin?.write("pause\n");
+    while (!isLast && performance.now() - this.#lastAt < stillMillis) await pause(20);
+    return { images: this.#records - before, millis: this.#lastAt - start, cpuMillis: (await this.#cpu()) - cpuBefore };
+  }
+
+  async memory(): Promise<Memory> {
+    const host = this.#child.pid as number;
+    return { images: this.#records, hostMB: Math.round((await residentBytes(host)) / 1e6), childMB: Math.round((await residentBytes(await childOf(host))) / 1e6) };
+  }
+
+  async #cpu(): Promise<number> {
+    const host = this.#child.pid as number;
+    return (await cpuMillisOf(host)) + (await childOf(host).then(cpuMillisOf).catch(() => 0));
+  }
+
+  async end(): Promise<void> {
+    while (!this.#isEnded) await pause(20);
+  }
+}
+
+/** Of several turns together. */
+function sum(efforts: readonly Effort[]): { readonly perSecond: number; readonly cpuMillis: number } {
+  const total = (read: (effort: Effort) => number): number => efforts.reduce((all, effort) => all + read(effort), 0);
+  const images = total((effort) => effort.images);
+  return { perSecond: Number(((1000 * images) / total(({ millis }) => millis)).toFixed(2)), cpuMillis: Number((total(({ cpuMillis }) => cpuMillis) / images).toFixed(1)) };
 }
 
 async function main(): Promise<void> {
   const dir = values.keep === undefined ? await mkdtemp(join(tmpdir(), "plumbline-bench-")) : resolve(values.keep);
+  const paths = await writeImages(join(dir, "images"));
+  const config = join(dir, "plumbline.spotcheck.json");
+  const { steps, spacing, ensembleSize, seed, processingResolution } = settings;
+  await writeFile(config, JSON.stringify({ format: "plumbline-spotcheck", version: 1, folder: "images", runs: [{ name: "e2e", depth: "plumbline-e2e-depth", steps, spacing, ensembleSize, seed, processingResolution }] }));
+  const bare = new Bare(paths);
+  const spotCheck = new SpotCheck(config, join(dir, "out"));
   try {
-    const paths = await writeImages(join(dir, "images"));
-    const config = join(dir, "plumbline.spotcheck.json");
-    const { steps, spacing, ensembleSize, seed, processingResolution } = settings;
-    await writeFile(config, JSON.stringify({ format: "plumbline-spotcheck", version: 1, folder: "images", runs: [{ name: "e2e", depth: "plumbline-e2e-depth", steps, spacing, ensembleSize, seed, processingResolution }] }));
-    // Before and after, so that a machine that becomes slower does not speak for or against either.
-    const before = await bare(paths);
-    const { memory, ...checked } = await spotChecked(config, join(dir, "out"));
-    const after = await bare(paths);
-    // Of time, not of rates: both passes had the same images.
-    const bareSeconds = (1 / before.perSecond + 1 / after.perSecond) / 2;
-    const rounded = (pace: Pace): Pace => ({ perSecond: Number(pace.perSecond.toFixed(2)), cpuMillis: Number(pace.cpuMillis.toFixed(1)) });
-    process.stdout.write(`${JSON.stringify({ images: count, bare: [before, after].map(rounded), spotCheck: rounded(checked), ratio: Number((bareSeconds * checked.perSecond).toFixed(3)), memory })}\n`);
+    // Models are loaded before anything counts.
+    const [warm] = [await spotCheck.run(inFlight), await bare.run(inFlight)];
+    const efforts: { readonly spot: Effort; readonly bare: Effort }[] = [];
+    const memory: Memory[] = [];
+    const marks = [0.1, 0.3, 0.6, 0.95].map((part) => Math.floor(part * count));
+    while (spotCheck.records < count) {
+      const spot = await spotCheck.run(turn);
+      efforts.push({ spot, bare: await bare.run(Math.min(spot.images, count - warm.images)) });
+      if (spotCheck.records < count && spotCheck.records >= marks[0]) {
+        memory.push(await spotCheck.memory());
+        while (marks.length > 0 && spotCheck.records >= marks[0]) marks.shift();
+      }
+    }
+    await spotCheck.end();
+    const [checked, alone] = [sum(efforts.map(({ spot }) => spot)), sum(efforts.map((effort) => effort.bare))];
+    process.stdout.write(`${JSON.stringify({ images: count, bare: alone, spotCheck: checked, ratio: Number((checked.perSecond / alone.perSecond).toFixed(3)), memory })}\n`);
   } finally {
+    await bare.dispose();
     if (values.keep === undefined) await rm(dir, { recursive: true, force: true });
   }
 }
