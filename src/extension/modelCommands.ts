@@ -8,7 +8,7 @@ import { isRepositoryName } from "../catalogue/storage";
 import { isCancelled, PlumblineError } from "../core/errors";
 import type { Task } from "../core/semantics";
 import type { OpenPanels } from "./commands";
-import type { Log } from "./log";
+import { messageOf, type Log } from "./log";
 import type { ModelDownloads } from "./modelDownloads";
 import type { ModelLibrary } from "./modelLibrary";
 import { bytesOf, type ModelNode } from "./modelsTree";
@@ -128,24 +128,49 @@ async function addFromDisk(library: ModelLibrary): Promise<{ readonly id: string
   });
   const path = chosen?.[0]?.fsPath;
   if (path === undefined) return undefined;
-  const { addFolder } = await import("../catalogue/changes");
-  const task = await askTask(path);
-  if (task === "dismissed") return undefined;
-  await addFolder(library.places(), path, task);
+  const manifest = await describeNetwork(path);
+  try {
+    const task = await askTask(path);
+    const { addFolder } = await import("../catalogue/changes");
+    await addFolder(library.places(), path, task);
+  } catch (error) {
+    // What was answered does not fit the network: the file is where it can be put right.
+    if (manifest !== undefined && !isCancelled(error)) await vscode.window.showTextDocument(vscode.Uri.file(manifest));
+    throw error;
+  }
   library.refresh();
   void vscode.window.showInformationMessage(vscode.l10n.t("{0} is ready to use.", basename(path)));
   return { id: path };
 }
 
-/** Only the files of Stable Diffusion fine-tuned end to end do not tell what they estimate; other models that have two tasks do both. */
-async function askTask(path: string): Promise<Task | undefined | "dismissed"> {
+/** Asks how a network in ONNX format is run where nothing tells. Resolves to the manifest that was written, if one was. Throws `cancelled` when a question was dismissed. */
+async function describeNetwork(path: string): Promise<string | undefined> {
+  const problem = await describeModel(path).then(() => undefined, (error: unknown) => error);
+  if (!path.endsWith(".onnx") || !(problem instanceof PlumblineError) || problem.code !== "unsupported") return undefined;
+  const describe = vscode.l10n.t("Answer Three Questions");
+  const choice = await vscode.window.showInformationMessage(vscode.l10n.t("Nothing says how {0} is run.", basename(path)), { modal: true, detail: messageOf(problem) }, describe);
+  if (choice !== describe) throw dismissed();
+  const { askManifest } = await import("./manifestQuestions");
+  const manifest = await askManifest(path);
+  if (manifest === undefined) throw dismissed();
+  return manifest;
+}
+
+/** Only the files of Stable Diffusion fine-tuned end to end do not tell what they estimate; other models that have two tasks do both. Throws `cancelled` when the question was dismissed. */
+async function askTask(path: string): Promise<Task | undefined> {
   const { family, tasks } = await describeModel(path);
   if (family !== "marigold" || tasks.length < 2) return undefined;
   const items = [
     { label: vscode.l10n.t("Depth"), task: "depth" as const },
     { label: vscode.l10n.t("Surface normals"), task: "normals" as const },
   ];
-  return (await vscode.window.showQuickPick(items, { title: vscode.l10n.t("What does {0} estimate?", basename(path)), placeHolder: vscode.l10n.t("Its files do not tell") }))?.task ?? "dismissed";
+  const chosen = await vscode.window.showQuickPick(items, { title: vscode.l10n.t("What does {0} estimate?", basename(path)), placeHolder: vscode.l10n.t("Its files do not tell") });
+  if (!chosen) throw dismissed();
+  return chosen.task;
+}
+
+function dismissed(): PlumblineError {
+  return new PlumblineError("cancelled", "The question was dismissed.");
 }
 
 async function verify({ library, downloads, log }: ModelServices, model: LibraryModel): Promise<string> {

@@ -10,6 +10,7 @@ import { ModelDownloads } from "../../../src/extension/modelDownloads";
 import { ModelLibrary } from "../../../src/extension/modelLibrary";
 import { licenceMarks, ModelsTree, type ModelNode } from "../../../src/extension/modelsTree";
 import { sha256, startHub, type HubServer, type Repository } from "../../hubServer";
+import { writeNetwork } from "../../unit/feedForwardGraphs";
 import { extension, sample } from "./extension";
 
 const commit = "a".repeat(40);
@@ -295,6 +296,24 @@ describe("the view of models", function () {
     writeFileSync(join(folder, "model_index.json"), JSON.stringify({ ...index, _class_name: "MarigoldDepthPipeline" }));
     assert.equal(await run("addModel"), folder);
     assert.equal(asked, 1, "this class says what it estimates");
+  });
+
+  it("asks how a network is run of which nothing tells, and writes down what was answered", async () => {
+    const weights = [[0.2, 0.3, 0.5]] as const;
+    const network = await writeNetwork(join(scratch, "network/mine.onnx"), { size: { height: 64, width: 96 }, outputs: [{ name: "depth", shape: "NHW", weights }] });
+    messages.replace("showOpenDialog", () => Promise.resolve([vscode.Uri.file(network)]));
+    let wanted = ["An ONNX file"];
+    messages.replace("showQuickPick", (items: readonly { from?: string; label: string }[]) => Promise.resolve(items.find(({ from, label }) => from === "disk" || wanted.includes(label))));
+    assert.equal(await run("addModel"), undefined);
+    assert.match(messages.modals[0].detail ?? "", /inputs: .*64/);
+    assert.ok(!existsSync(join(scratch, "network/plumbline.model.json")), "nothing is written where a question is dismissed");
+    messages.answer = ({ items }) => items.find((item) => item === "Answer Three Questions");
+    wanted = ["An ONNX file", "Affine disparity", "-1 to 1"];
+    assert.equal(await run("addModel"), network);
+    const { item } = await line(network);
+    assert.match(String(item.description), /^affine disparity · feed-forward/);
+    const row = { rowId: "a", label: "Mine", models: { depth: network }, steps: 1, spacing: "trailing", ensembleSize: 1, noise: { kind: "zeros" } };
+    assert.equal(await vscode.commands.executeCommand(openRunsCommand, sample("room.jpg"), { rows: [row], seed: 1, processingResolution: 96 }), "finished");
   });
 
   it("uses a model in the panel in front, in a row of its own", async () => {
