@@ -58,7 +58,7 @@ try {
         await page.mouse.up();
       }
       await runCommand(page, "Notifications: Clear All Notifications");
-      await rows.filter({ hasText: "Marigold depth v1-0" }).hover({ position: { x: 532, y: 10 } });
+      await rows.filter({ hasText: "Marigold depth v1-0" }).hover({ position: { x: 500, y: 10 } });
       await page.locator(".monaco-hover table, .workbench-hover table").first().waitFor({ timeout: 15_000 });
       await page.waitForTimeout(500);
       await page.screenshot({ path: join(out, `${name}.png`) });
