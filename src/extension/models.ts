@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { LibraryModel } from "../catalogue/library";
+import type { AdvisedModel } from "../core/advice";
 import { PlumblineError } from "../core/errors";
 import type { Task } from "../core/semantics";
 import type { ModelChoice } from "../protocol/panel";
@@ -23,15 +24,16 @@ export function usableModels(library: readonly LibraryModel[]): readonly Model[]
   return library.flatMap(({ id, name, dir, description }) => {
     if (dir === undefined || !description) return [];
     const { family, tasks, endToEnd, defaults } = description;
+    const advised: AdvisedModel = { family, endToEnd, defaults, ...("scheduler" in description && { scheduler: { kind: description.scheduler.kind } }) };
     const tinyDecoderDir = "vae" in description && description.vae.latentChannels === 4 && description.vae.downsamplingFactor === 8 ? tiny : undefined;
     const { processingResolution } = defaults;
-    return tasks.map((task): Model => ({ id, name, task, endToEnd, family, dir, processingResolution, ...(tinyDecoderDir !== undefined && { tinyDecoder: true, tinyDecoderDir }) }));
+    return tasks.map((task): Model => ({ id, name, task, endToEnd, family, advised, dir, processingResolution, ...(tinyDecoderDir !== undefined && { tinyDecoder: true, tinyDecoderDir }) }));
   });
 }
 
 /** What a page is told of a model. */
-export function choiceOf({ id, name, task, endToEnd, family, tinyDecoder }: Model): ModelChoice {
-  return { id, name, task, endToEnd, family, ...(tinyDecoder && { tinyDecoder }) };
+export function choiceOf({ id, name, task, endToEnd, family, tinyDecoder, advised }: Model): ModelChoice {
+  return { id, name, task, endToEnd, family, ...(tinyDecoder && { tinyDecoder }), ...(advised && { advised }) };
 }
 
 /** The shipped models' folder inside the extension. */

@@ -1,3 +1,4 @@
+import type { AdvisedModel } from "../core/advice";
 import type { NormalsFrame, Task } from "../core/semantics";
 import type { HalfMap } from "../core/half";
 import type { FloatMap } from "../core/image";
@@ -113,6 +114,8 @@ export interface ModelChoice {
   readonly family?: string;
   /** Whether there is a tiny decoder for its latents. */
   readonly tinyDecoder?: boolean;
+  /** What it was made for, by which other settings are told what they usually cost. */
+  readonly advised?: AdvisedModel;
 }
 
 export interface ImageItem {

@@ -163,6 +163,23 @@ describe("running from the panel", () => {
     assert.deepEqual([domain, decoder], ["outdoor", "tiny"]);
   });
 
+  it("says beside a row what leaves its model's own settings, and what that usually costs", async () => {
+    const advised = { family: "marigold", endToEnd: true, scheduler: { kind: "ddim" }, defaults: { steps: 1, noise: "zeros", processingResolution: 0 } } as const;
+    const tuned = { ...single, rowId: "tuned", label: "Tuned", models: { depth: "tuned" }, noise: { kind: "zeros" } } as const;
+    const start = init(stateOf(settingsOf(tuned)));
+    if (start.type !== "init") throw new Error("not the beginning");
+    await stage.send({ ...start, models: [...start.models, { id: "tuned", name: "Tuned", task: "depth", endToEnd: true, advised }] });
+    await stage.click("Settings");
+    const advice = stage.page.locator('[data-advice="tuned"]');
+    assert.equal(await advice.isVisible(), false, "nothing was left");
+    await stage.fill("Denoising steps", "7", '[data-row="tuned"]');
+    await stage.settle();
+    assert.match((await advice.textContent()) ?? "", /fine-tuned end to end for one step.*usually make it worse/);
+    await stage.fill("Denoising steps", "1", '[data-row="tuned"]');
+    await stage.settle();
+    assert.equal(await advice.isVisible(), false);
+  });
+
   it("dims the results of the run before until new ones are there", async () => {
     await stage.send(init(state), ...wholeRun(1, settings));
     await stage.send({ type: "started", generation: 2, image: 0, settings });

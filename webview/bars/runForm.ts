@@ -1,3 +1,4 @@
+import { adviceOf } from "../../src/core/advice";
 import type { Task } from "../../src/core/semantics";
 import { decoders, deviceChoices, domains, type Decoder, type DeviceChoice, type Domain, type NoiseChoice, type TimestepSpacing } from "../../src/core/settings";
 import type { ModelChoice, PanelSettings, RowSettings } from "../../src/protocol/panel";
@@ -24,6 +25,8 @@ export class RunForm {
   #models: readonly ModelChoice[] = [];
   /** Rows whose further settings are shown. */
   readonly #unfolded = new Set<string>();
+  /** What each row leaves of its models' own settings, by row. */
+  readonly #advice = new Map<string, HTMLElement>();
 
   constructor(private readonly actions: RunFormActions) {
     this.element.addEventListener("submit", (event) => event.preventDefault());
@@ -39,6 +42,18 @@ export class RunForm {
     this.#settings = settings;
     this.#models = models;
     if (!ownEdit) this.#build(settings);
+    for (const row of settings.rows) this.#advise(row, settings);
+  }
+
+  /** An edit keeps the controls, so that the advice is brought up to date on its own. */
+  #advise(row: RowSettings, settings: PanelSettings): void {
+    const run = { ...row, seed: row.seed ?? settings.seed, processingResolution: row.processingResolution ?? settings.processingResolution };
+    const sentences = this.#chosen(row).flatMap(({ advised }) => (advised ? adviceOf(advised, run) : []));
+    const text = [...new Set(sentences)].join(" ");
+    const element = this.#advice.get(row.rowId);
+    if (!element || element.textContent === text) return;
+    element.textContent = text;
+    element.hidden = text === "";
   }
 
   /** The models of a row, as far as they are there. */
@@ -73,6 +88,9 @@ export class RunForm {
   #row(row: RowSettings, settings: PanelSettings): HTMLElement[] {
     const { rowId } = row;
     const more = this.#overrides(row, settings);
+    const advice = attributes(el("div", "run-advice"), { role: "note", "aria-label": `Advice on ${row.label}`, "data-advice": rowId });
+    advice.hidden = true;
+    this.#advice.set(rowId, advice);
     const cells = [
       textField("Name", row.label, (label) => this.#change(rowId, { label })).element,
       this.#model(row, "depth"),
@@ -81,7 +99,7 @@ export class RunForm {
       el("span", "run-actions", this.#unfold(row, more), this.#duplicate(row, settings), this.#remove(row, settings)),
     ];
     const cellElements = cells.map((cell, i) => attributes(el("span", "run-cell", cell), { role: "cell", "data-column": columns[i] }));
-    return [attributes(el("div", "run-row", ...cellElements), { role: "row", "data-row": rowId }), more];
+    return [attributes(el("div", "run-row", ...cellElements), { role: "row", "data-row": rowId }), more, advice];
   }
 
   #schedule(row: RowSettings): HTMLElement[] {
