@@ -81,3 +81,13 @@ export function isOutdated(wanted: PanelSettings, ran: PanelSettings): boolean {
     return !before || numbers(row, wanted) !== numbers(before, ran);
   });
 }
+
+/** The models of a row, as far as they are there. */
+export function modelsOf({ models }: RowSettings, all: readonly ModelChoice[]): readonly ModelChoice[] {
+  return all.filter(({ id, task }) => models[task] === id);
+}
+
+/** Whether none of a row's models denoises. */
+export function isOnePass(models: readonly ModelChoice[]): boolean {
+  return models.length > 0 && models.every(({ family }) => family === "feedforward");
+}

@@ -145,12 +145,14 @@ describe("running from the panel", () => {
     if (start.type !== "init") throw new Error("not the beginning");
     const disparity = resultOf(anything, "depth", ramp(48, 32));
     const result = { ...disparity, provenance: { ...disparity.provenance, semantics: { task: "depth", depthKind: "affine-disparity" } as const } };
-    await stage.send({ ...start, models: [...start.models, ...choices] }, ...wholeRun(1, settingsOf(wizard)), { type: "started", generation: 2, image: 0, settings: both }, event(2, { type: "result", result: resultOf(wizard, "depth", ramp(48, 32)) }), event(2, { type: "result", result }), { type: "finished", generation: 2, elapsedMillis: 1 });
+    await stage.send({ ...start, models: [...start.models, ...choices] }, ...wholeRun(1, settingsOf(wizard)), { type: "started", generation: 2, image: 0, settings: both }, event(2, { type: "result", result: resultOf(wizard, "depth", ramp(48, 32)) }), event(2, { type: "planned", runId: result.runId, cached: false, steps: [{ timestep: 0 }] }), event(2, { type: "result", result }), { type: "finished", generation: 2, elapsedMillis: 1 });
     const kindsOf = (row: string) => stage.page.locator(`.row[data-row="${row}"] .row-kind`).allTextContents();
     assert.deepEqual([await kindsOf("wizard"), await kindsOf("anything")], [["affine depth"], ["disparity"]]);
     const summary = (row: string) => stage.page.locator(`.row[data-row="${row}"] .row-summary`).textContent();
     assert.equal(await summary("wizard"), "1 step · trailing · gaussian noise · indoor");
     assert.equal(await summary("anything"), "one pass, without steps and noise");
+    const facts = (row: string) => stage.page.locator(`.row[data-row="${row}"] .timeline-facts`).textContent();
+    assert.doesNotMatch((await facts("anything")) ?? "", /t = |step/, "no timestep where nothing is denoised");
     await stage.click("Settings");
     assert.equal(await stage.page.locator('.run-row[data-row="anything"] vscode-text-field[aria-label="Denoising steps"]').count(), 0);
     assert.equal(await stage.page.locator('.run-row[data-row="wizard"] vscode-text-field[aria-label="Denoising steps"]').count(), 1);

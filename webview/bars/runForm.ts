@@ -5,7 +5,7 @@ import type { ModelChoice, PanelSettings, RowSettings } from "../../src/protocol
 import { addRowButtons, type AddAndRun } from "./addRows";
 import { dropdown, iconButton, numberField, optionalNumberField, textField } from "../controls";
 import { attributes, el } from "../dom";
-import { rowKinds, withChangedRow, withDuplicate, type RowKind } from "../state";
+import { isOnePass, modelsOf, rowKinds, withChangedRow, withDuplicate, type RowKind } from "../state";
 
 export interface RunFormActions {
   /** The settings were edited; nothing runs yet. */
@@ -56,9 +56,8 @@ export class RunForm {
     element.hidden = text === "";
   }
 
-  /** The models of a row, as far as they are there. */
-  #chosen({ models }: RowSettings): readonly ModelChoice[] {
-    return this.#models.filter(({ id, task }) => models[task] === id);
+  #chosen(row: RowSettings): readonly ModelChoice[] {
+    return modelsOf(row, this.#models);
   }
 
   #change(rowId: string, change: Partial<RowSettings>): void {
@@ -202,11 +201,6 @@ export class RunForm {
     remove.enable(settings.rows.length > 1);
     return remove.element;
   }
-}
-
-/** Whether none of a row's models denoises. */
-export function isOnePass(models: readonly ModelChoice[]): boolean {
-  return models.length > 0 && models.every(({ family }) => family === "feedforward");
 }
 
 function noiseOf(kind: string, before: NoiseChoice): NoiseChoice {

@@ -13,6 +13,7 @@ import { chosenStep, stepRef, timelineOf, type TimelineView } from "./stops";
 import { dropUnwantedSpreads } from "./spreads";
 import { variationTile } from "./variation";
 import { runIdOf, type Generation, type RunView, type StepView } from "../session";
+import { isOnePass, modelsOf } from "../state";
 
 export type Column = "photo" | Task | "variation";
 
@@ -141,12 +142,13 @@ export function tasksOf(row: RowSettings): Task[] {
   return (["depth", "normals"] as const).filter((task) => row.models[task] !== undefined);
 }
 
-function summaryOf({ models, steps, spacing, ensembleSize, noise, domain, decoder }: RowSettings, { page }: Context): string {
-  const families = page.session.models.filter(({ id, task }) => models[task] === id).map(({ family }) => family);
-  if (families.length > 0 && families.every((family) => family === "feedforward")) return "one pass, without steps and noise";
+function summaryOf(row: RowSettings, { page }: Context): string {
+  const { steps, spacing, ensembleSize, noise, domain, decoder } = row;
+  const models = modelsOf(row, page.session.models);
+  if (isOnePass(models)) return "one pass, without steps and noise";
   const noiseText = noise.kind === "file" ? `noise from ${noise.path.split(/[\\/]/).pop()}` : noise.kind === "zeros" ? "no noise" : `${noise.kind} noise`;
   const members = ensembleSize > 1 ? ` · ${ensembleSize} members` : "";
-  const told = families.includes("geowizard") ? ` · ${domain ?? "indoor"}` : "";
+  const told = models.some(({ family }) => family === "geowizard") ? ` · ${domain ?? "indoor"}` : "";
   return `${steps} ${steps === 1 ? "step" : "steps"} · ${spacing} · ${noiseText}${members}${told}${decoder === "tiny" ? " · tiny decoder" : ""}`;
 }
 

@@ -8,7 +8,7 @@ import type { Lut } from "../gl/texture";
 import { percentile, widened } from "./measures";
 import { tasksOf, type Context } from "./scene";
 import type { RunView, StepView } from "../session";
-import { isEndToEnd } from "../state";
+import { isEndToEnd, isOnePass, modelsOf } from "../state";
 
 /** How thumbnails are coloured: all of a strip alike. */
 export type ThumbnailLook =
@@ -30,6 +30,8 @@ export interface TimelineView {
   readonly plan: readonly StepPlan[];
   /** Whether the model was fine-tuned to be told of noise and be given none: its gap is no flaw. */
   readonly gapIsMeant: boolean;
+  /** Nothing is denoised: the only step has no timestep. */
+  readonly isOnePass: boolean;
   /** The stop on show, 0..stops-1; absent while there is nothing. */
   readonly shown?: number;
   readonly pinnedStep?: number;
@@ -54,6 +56,7 @@ export function timelineOf(row: RowSettings, context: Context): TimelineView {
   return {
     ...base,
     gapIsMeant: row.noise.kind === "zeros" && isEndToEnd(row, context.page.session.models),
+    isOnePass: isOnePass(modelsOf(row, context.page.session.models)),
     shown: chosenStep(row.rowId, run, context)?.step ?? (run?.result ? stopsOf(base) - 1 : observed.at(-1)?.step),
     pinnedStep: pinned?.kind === "step" && isSameRef(pinned, stepRef(row.rowId, task, pinned.step)) ? pinned.step : undefined,
     look: lookOf(task, run, context),

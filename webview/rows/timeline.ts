@@ -72,9 +72,9 @@ export class Timeline {
     if (Number(this.#slider.value) !== (shown ?? 0)) this.#slider.value = String(shown ?? 0);
   }
 
-  #updateFacts({ count, members, steps, plan, gapIsMeant, shown }: TimelineView): void {
+  #updateFacts({ count, members, steps, plan, gapIsMeant, isOnePass, shown }: TimelineView): void {
     const at = Math.min(shown ?? 0, count - 1);
-    const timestep = plan[at]?.timestep ?? steps[at]?.timestep;
+    const timestep = isOnePass ? undefined : (plan[at]?.timestep ?? steps[at]?.timestep);
     const combined = shown !== undefined && shown >= count;
     const planned = noisePlan(plan)[at];
     const alphaBar = planned ? ` · ᾱ = ${planned.alphaBar.toFixed(4)}` : "";
