@@ -3,11 +3,13 @@ import { join } from "node:path";
 import { elementCount } from "../src/core/tensor";
 import { GraphBuilder, type Dim, type Value } from "../src/graph/builder";
 import { Config } from "../src/graph/config";
+import { bytesFromFloats } from "../src/io/floatFormat";
 import type { Attribute } from "../src/graph/onnx";
 import { buildUNet, type UNetOptions } from "../src/graph/unet";
 import { buildDecoder, buildEncoder } from "../src/graph/vae";
 
-// Checkpoints of the size of Stable Diffusion 2 with random weights, and the arithmetic that their networks need.
+// Random weights for any network that Plumbline builds, checkpoints of the size of Stable Diffusion 2 of them, and the
+// arithmetic that their networks need.
 
 export const unetConfig = {
   _class_name: "UNet2DConditionModel", in_channels: 8, out_channels: 4, block_out_channels: [320, 640, 1280, 1280],
@@ -33,7 +35,7 @@ class Survey extends GraphBuilder {
   }
 
   override weight(name: string, dims: readonly number[], { rows, as }: { rows?: readonly [number, number]; as?: readonly number[] } = {}): Value {
-    this.shapes.set(name, dims);
+    this.shapes.set(this.keyOf(name), dims);
     return { name, dims: as ?? (rows ? [rows[1] - rows[0], ...dims.slice(1)] : dims) };
   }
 
@@ -64,6 +66,13 @@ export function survey(network: NetworkName, h: number, w: number, constants: UN
   return { shapes: s.shapes, gflop: s.flop / 1e9 };
 }
 
+/** Shapes of the weights that a network asks for, by their names in the file. */
+export function weightShapes(build: (g: GraphBuilder) => void): ReadonlyMap<string, readonly number[]> {
+  const s = new Survey({});
+  build(s);
+  return s.shapes;
+}
+
 /** Writes `unet/` and `vae/` under `root`, unless they are there. Seeded: the same numbers each time. */
 export async function writeCheckpoint(root: string): Promise<void> {
   const unet = survey("unet", 8, 8).shapes;
@@ -78,14 +87,18 @@ export async function writeCheckpoint(root: string): Promise<void> {
   }
 }
 
-async function writeRandom(path: string, shapes: ReadonlyMap<string, readonly number[]>): Promise<void> {
-  const header: Record<string, unknown> = {};
+/** Writes a `.safetensors` file of seeded random numbers in the given shapes; a large tensor repeats its first 2^18 + 3. */
+export async function writeRandom(path: string, shapes: ReadonlyMap<string, readonly number[]>, dtype: "F32" | "F16" = "F32", metadata: Readonly<Record<string, string>> = {}): Promise<void> {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  const byteLength = (shape: readonly number[]) => elementCount(shape) * (dtype === "F16" ? 2 : 4);
   let end = 0;
-  for (const [name, shape] of shapes) header[name] = { dtype: "F32", shape, data_offsets: [end, (end += 4 * elementCount(shape))] };
-  const json = Buffer.from(JSON.stringify(header));
+  for (const [name, shape] of shapes) header[name] = { dtype, shape, data_offsets: [end, (end += byteLength(shape))] };
+  const text = JSON.stringify(header);
+  // Data from a multiple of 8 bytes on, as other writers leave it.
+  const json = Buffer.from(text.padEnd(8 * Math.ceil(text.length / 8)));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
-  const pool = randomPool(2 ** 20 + 7);
+  const pool = randomPool(2 ** 18 + 3);
   const file = await open(path, "w");
   try {
     await file.writeFile(Buffer.concat([length, json]));
@@ -93,9 +106,11 @@ async function writeRandom(path: string, shapes: ReadonlyMap<string, readonly nu
     for (const [name, shape] of shapes) {
       const isNorm = shape.length === 1 && name.endsWith(".weight");
       const scale = shape.length === 1 ? 0.1 : (elementCount(shape) / shape[0]) ** -0.5;
-      const values = new Float32Array(elementCount(shape));
-      for (let i = 0; i < values.length; i++) values[i] = (isNorm ? 1 : 0) + scale * pool[drawn++ % pool.length];
-      await file.writeFile(new Uint8Array(values.buffer));
+      const period = Math.min(elementCount(shape), pool.length);
+      // Each tensor starts elsewhere in the pool, so that two of one shape differ.
+      const block = bytesFromFloats(Float32Array.from({ length: period }, () => (isNorm ? 1 : 0) + scale * pool[drawn++ % pool.length]), dtype);
+      drawn += 9973;
+      for (let left = byteLength(shape); left > 0; left -= block.length) await file.writeFile(block.subarray(0, Math.min(left, block.length)));
     }
   } finally {
     await file.close();
