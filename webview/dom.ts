@@ -30,6 +30,20 @@ export function setChildren(parent: Element, children: readonly Element[]): void
   });
 }
 
+/** Calls `close` for an open popover on Escape within it, and on a press outside it and outside what opened it. */
+export function closeOnLeave(popover: HTMLElement, close: () => void, opener?: () => Element | null | undefined): void {
+  popover.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    close();
+  });
+  document.addEventListener("pointerdown", (event) => {
+    const path = event.composedPath();
+    const own = opener?.();
+    if (!popover.hidden && !path.includes(popover) && !(own && path.includes(own))) close();
+  });
+}
+
 const shapes = {
   maximise: "M2.5 6V2.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10",
   restore: "M6 2.5V6H2.5M13.5 6H10V2.5M10 13.5V10h3.5M2.5 10H6v3.5",

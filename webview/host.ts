@@ -1,5 +1,6 @@
 import { ipcChannel } from "../src/protocol/ipcChannel";
 import type { FromWebview, PanelState, ToWebview } from "../src/protocol/panel";
+import { tellErrors } from "./pageErrors";
 
 interface VsCodeApi {
   postMessage(message: FromWebview): void;
@@ -19,15 +20,7 @@ export interface Host {
 /** Connects to the extension host; may be called once. Errors of the page are told to the host. */
 export function connectHost(receive: (message: ToWebview) => void): Host {
   const api = acquireVsCodeApi();
-  const report = (reason: unknown): void => {
-    const message = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason);
-    api.postMessage({ type: "error", message });
-  };
-  window.addEventListener("error", (event) => {
-    // Browsers report a harmless, self-healing condition of layout observers this way.
-    if (!event.message.startsWith("ResizeObserver loop")) report(event.error ?? event.message);
-  });
-  window.addEventListener("unhandledrejection", (event) => report(event.reason));
+  tellErrors((message) => api.postMessage({ type: "error", message }));
   listen(receive);
   return {
     post: (message) => api.postMessage(message),

@@ -1,6 +1,6 @@
 import type { ExportRequest, ViewState } from "../../src/protocol/panel";
 import { button, checkbox } from "../controls";
-import { attributes, el } from "../dom";
+import { attributes, closeOnLeave, el } from "../dom";
 import { animatedRuns, animationOf } from "./exportPictures";
 import type { FigureFile } from "./figureParts";
 import type { Page } from "../page";
@@ -28,14 +28,7 @@ export class ExportMenu {
 
   constructor(private readonly page: Page, private readonly actions: ExportActions) {
     this.element.hidden = true;
-    this.element.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
-      event.stopPropagation();
-      this.close();
-    });
-    document.addEventListener("pointerdown", (event) => {
-      if (!this.element.hidden && !event.composedPath().includes(this.element)) this.close();
-    });
+    closeOnLeave(this.element, () => this.close());
   }
 
   /** Opens with one map chosen, or all of them. */

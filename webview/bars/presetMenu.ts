@@ -2,7 +2,7 @@ import { presets, type Preset } from "../../src/core/presets";
 import type { ModelChoice, PanelSettings } from "../../src/protocol/panel";
 import type { AddAndRun } from "./addRows";
 import { button } from "../controls";
-import { attributes, el, setText } from "../dom";
+import { attributes, closeOnLeave, el, setText } from "../dom";
 import { withPreset } from "../state";
 import { viewOfPreset } from "../viewChanges";
 import "./presetMenu.css";
@@ -25,16 +25,7 @@ export class PresetMenu {
     this.#entries = presets.map((preset) => new Entry(preset, apply));
     this.element.append(...this.#entries.map(({ element }) => element));
     this.element.hidden = true;
-    this.element.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
-      event.stopPropagation();
-      this.close();
-    });
-    document.addEventListener("pointerdown", (event) => {
-      const path = event.composedPath();
-      const onOpener = this.#opener ? path.includes(this.#opener) : false;
-      if (!this.element.hidden && !path.includes(this.element) && !onOpener) this.close();
-    });
+    closeOnLeave(this.element, () => this.close(), () => this.#opener);
   }
 
   toggle(settings: PanelSettings, models: readonly ModelChoice[]): void {

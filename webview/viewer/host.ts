@@ -2,6 +2,7 @@ import { ipcChannel } from "../../src/protocol/ipcChannel";
 import type { FromViewer, ToViewer } from "../../src/protocol/viewer";
 import type { NormalsFrame } from "../../src/core/semantics";
 import type { Reading } from "./kinds";
+import { tellErrors } from "../pageErrors";
 
 /** What VS Code keeps for a hidden viewer. */
 export interface ViewerState {
@@ -25,12 +26,7 @@ declare function acquireVsCodeApi(): VsCodeApi;
 /** The way to the extension host; may be called once. Errors of the page are told to the host. */
 export function connectViewer(receive: (message: ToViewer) => void): VsCodeApi {
   const api = acquireVsCodeApi();
-  const report = (reason: unknown): void => api.postMessage({ type: "error", message: reason instanceof Error ? (reason.stack ?? reason.message) : String(reason) });
-  window.addEventListener("error", (event) => {
-    // Browsers report a harmless, self-healing condition of layout observers this way.
-    if (!event.message.startsWith("ResizeObserver loop")) report(event.error ?? event.message);
-  });
-  window.addEventListener("unhandledrejection", (event) => report(event.reason));
+  tellErrors((message) => api.postMessage({ type: "error", message }));
   const pieces = ipcChannel({
     send: () => false,
     onMessage: (listener) => window.addEventListener("message", (event) => listener(event.data)),
