@@ -141,11 +141,11 @@ def cropped(maps, boxes):
     return torch.cat(parts)
 
 
-def random_boxes(count, size, least, generator):
-    """Windows of size (h, w), each side `least`..1 of it, long [count, 4] of top, left, height, width."""
+def random_boxes(count, size, least, generator, within=None):
+    """Windows of size (h, w), each side `least`..1 of it (or of within (h, w), no larger), long [count, 4] of top, left, height, width."""
     share = least + (1 - least) * torch.rand(count, generator=generator)
     place = torch.rand(count, 2, generator=generator)
-    height, width = (share * size[0]).long(), (share * size[1]).long()
+    height, width = ((share * side).long() for side in within or size)
     top, left = (place[:, 0] * (size[0] - height + 1)).long(), (place[:, 1] * (size[1] - width + 1)).long()
     return torch.stack([top, left, height, width], 1)
 

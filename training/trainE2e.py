@@ -42,18 +42,31 @@ def depth_loss(decoded, truth, relative, mask, settings):
 
 
 def draw_scenes(scenes, phase, settings, generator):
-    """Numbers, mirroring and windows of a batch: long [N], bool [N], long [N, 4] or None."""
+    """Numbers, mirroring and windows of a batch, and its size: long [N], bool [N], long [N, 4] or None, (h, w).
+
+    phase["sizes"]: rows of h, w, probability; what is left of 1 is phase["size"], the shape of the scenes. Another shape is
+    seen through windows of that shape, so that nothing is stretched more than `crop` stretches it.
+    """
     count, full = phase["batch"], scenes.raw("mask", 0).shape
     indices = scenes.draw(count, settings.get("shares"), generator)
     mirror = torch.rand(count, generator=generator) < 0.5
     windows = "crop" in settings and torch.rand(1, generator=generator) < 0.5
-    return indices, mirror, random_boxes(count, full, settings["crop"], generator) if windows else None
+    size, within = phase["size"], full
+    if "sizes" in phase:
+        chance = torch.rand(1, generator=generator).item()
+        for height, width, share in phase["sizes"]:
+            chance -= share
+            if chance < 0:
+                scale = min(full[0] / height, full[1] / width)
+                size, within, windows = (height, width), (height * scale, width * scale), True
+                break
+    return indices, mirror, random_boxes(count, full, settings["crop"], generator, within) if windows else None, size
 
 
 def train_step(trainer, task, scenes, phase, settings, encode, predict, device, generator):
     chosen = draw_scenes(scenes, phase, settings, generator)
-    rgb = jittered(viewed(scenes, "rgb", *chosen, phase["size"]), generator).to(device)
-    truth, mask = viewed(scenes, task, *chosen, phase["size"]), viewed(scenes, "mask", *chosen, phase["size"]).to(device)
+    rgb = jittered(viewed(scenes, "rgb", *chosen), generator).to(device)
+    truth, mask = viewed(scenes, task, *chosen), viewed(scenes, "mask", *chosen).to(device)
     decoded = predict(trainer.model, encode(rgb)).float()
     if task == "depth":
         loss = depth_loss(decoded, truth[0].to(device), truth[1].to(device), mask, settings)
