@@ -23,16 +23,21 @@ ROWS = (("leading-1", 1, "leading"), ("leading-10", 10, "leading"), ("trailing-1
         ("trailing-4", 4, "trailing"), ("trailing-10", 10, "trailing"))
 
 
-def depth_figures(prediction, depth, mask):
-    """AbsRel (%) and delta1 (%) of predictions [N, H, W] against metres, averaged over images."""
+def depth_scores(prediction, depth, mask):
+    """AbsRel and delta1 (fractions) of each of the predictions [N, H, W] against metres: [(AbsRel, delta1)]."""
     rows = []
     for p, d, m in zip(prediction.double(), depth.double(), mask):
         p, d = p[m], d[m]
         design = torch.stack([p, torch.ones_like(p)], 1)
         aligned = (design @ torch.linalg.lstsq(design, d[:, None], driver="gelsd").solution)[:, 0].clamp(min=1e-6)
         ratio = torch.maximum(aligned / d, d / aligned)
-        rows.append((((aligned - d).abs() / d).mean().item() * 100, (ratio < 1.25).double().mean().item() * 100))
-    return dict(zip(("absrel", "delta1"), np.mean(rows, axis=0).round(2)))
+        rows.append((((aligned - d).abs() / d).mean().item(), (ratio < 1.25).double().mean().item()))
+    return rows
+
+
+def depth_figures(prediction, depth, mask):
+    """The means of depth_scores over the images, in percent."""
+    return dict(zip(("absrel", "delta1"), (100 * np.mean(depth_scores(prediction, depth, mask), axis=0)).round(2)))
 
 
 def normals_figures(prediction, normals, mask):
@@ -64,15 +69,18 @@ class Predictor:
         unet.load_state_dict(checkpoint["weights"])
         return unet, checkpoint["contexts"]
 
-    def diffusion(self, task, steps, spacing):
-        unet, contexts = self.network("diffusion")
-        noise = torch.randn(self.latents.shape, generator=torch.Generator().manual_seed(0))
-        context = contexts[TASKS.index(task)]
+    def sampled(self, unet, context, noise, steps, spacing, vae=None):
+        """From noise shaped as the latents; vae: another one to decode with."""
         maps = []
         for rgb, z in zip(self.latents.split(8), noise.split(8)):
             predict_v = lambda z_t, t: unet(torch.cat([rgb, z_t], 1), t, context.expand(len(rgb), -1, -1))
-            maps.append(self.vae.decode(self.schedule.sample(predict_v, z, steps, spacing) / self.scale))
+            maps.append((vae or self.vae).decode(self.schedule.sample(predict_v, z, steps, spacing) / self.scale))
         return torch.cat(maps)
+
+    def diffusion(self, task, steps, spacing):
+        unet, contexts = self.network("diffusion")
+        noise = torch.randn(self.latents.shape, generator=torch.Generator().manual_seed(0))
+        return self.sampled(unet, contexts[TASKS.index(task)], noise, steps, spacing)
 
     def e2e(self, task, stage=None):
         unet, contexts = self.network(stage or f"e2e-{task}")

@@ -72,18 +72,23 @@ def random_timesteps(count, settings, schedule, generator):
     return t, zeros[:, None, None, None]
 
 
+def squared_errors(model, rgb, z0, context, settings, schedule, device, dtype, generator):
+    """Of v, mean over each sample: [N]; and which samples have zeros for z_T: bool [N, 1, 1, 1]. rgb and z0: [N, 4, h, w]."""
+    t, zeros = random_timesteps(len(z0), settings, schedule, generator)
+    noise = annealed_pyramid_noise(z0.shape, t, schedule.steps, generator, settings["noise_strength"]) * ~zeros
+    z_t, target = schedule.noised(z0, noise, t) * ~zeros, schedule.velocity(z0, noise, t).to(device)
+    sample = torch.cat([rgb, z_t], 1).to(device, dtype).contiguous(memory_format=torch.channels_last)
+    difference = model(sample, t.to(device), context.to(device, dtype)).float() - target
+    return difference.square().mean((1, 2, 3)), zeros
+
+
 def train_step(trainer, latents, phase, settings, schedule, contexts, device, dtype, generator):
     batch = phase["batch"]
     drawn, _ = latents.draw(batch, generator)
     task = torch.arange(batch) % 2
     rgb = drawn[:, :4]
     z0 = torch.where(task[:, None, None, None] == 0, drawn[:, 4:8], drawn[:, 8:12])
-    t, zeros = random_timesteps(batch, settings, schedule, generator)
-    noise = annealed_pyramid_noise(z0.shape, t, schedule.steps, generator, settings["noise_strength"]) * ~zeros
-    z_t, target = schedule.noised(z0, noise, t) * ~zeros, schedule.velocity(z0, noise, t).to(device)
-    sample = torch.cat([rgb, z_t], 1).to(device, dtype).contiguous(memory_format=torch.channels_last)
-    difference = trainer.model(sample, t.to(device), contexts[task].to(device, dtype)).float() - target
-    error = difference.square().mean((1, 2, 3))
+    error, zeros = squared_errors(trainer.model, rgb, z0, contexts[task], settings, schedule, device, dtype, generator)
     error.mean().backward()
     error, zeros = error.detach().cpu(), zeros.flatten()
     trainer.step({"depth": error[0::2].mean().item(), "normals": error[1::2].mean().item(),

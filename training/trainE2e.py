@@ -17,13 +17,14 @@ from trainDiffusion import phase_of
 from unet import UNet
 
 
-def predict_map(unet, vae, scale, schedule, rgb_latent, context):
-    """rgb latent [N, 4, h, w] (scaled) -> decoded map [N, 3, H, W], one step from zeros."""
+def predict_map(unet, vae, scale, schedule, rgb_latent, context, z=None):
+    """rgb latent [N, 4, h, w] (scaled) -> decoded map [N, 3, H, W], one step from zeros (or from z, shaped as rgb_latent)."""
     n, t = rgb_latent.shape[0], schedule.steps - 1
-    sample = torch.cat([rgb_latent, torch.zeros_like(rgb_latent)], 1).contiguous(memory_format=torch.channels_last)
+    z = torch.zeros_like(rgb_latent) if z is None else z
+    sample = torch.cat([rgb_latent, z], 1).contiguous(memory_format=torch.channels_last)
     timestep = torch.full((n,), t, device=rgb_latent.device)
     v = unet(sample, timestep, context.to(rgb_latent).expand(n, -1, -1))
-    z0 = -((1 - schedule.abar[t]) ** 0.5).item() * v
+    z0 = (schedule.abar[t] ** 0.5).item() * z - ((1 - schedule.abar[t]) ** 0.5).item() * v
     return vae.decode((z0 / scale).contiguous(memory_format=torch.channels_last))
 
 
