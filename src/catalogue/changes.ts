@@ -1,28 +1,26 @@
 import { rename, rm, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { PlumblineError, unexpected } from "../core/errors";
-import type { Task } from "../core/semantics";
 import { readCatalogue } from "./catalogue";
 import { claimModel } from "./download";
 import { writing } from "./downloadFile";
 import { readFolders, writeFolders } from "./folders";
 import { findHere, findRepository, requireWhole, type Places } from "./library";
-import { describeModel, type ModelDescription } from "./modelFolder";
+import { describeModel, type ModelDescription, type Statement } from "./modelFolder";
 import { modelPaths, storageFolder } from "./storage";
 
 /**
- * Adds a model's folder, or file in ONNX format, which stays where it is. `task` says what the model estimates where its files do not. Throws
- * what `describeModel` does, `bad-model` where files are missing, and `bad-argument` for a task that the model was not made for.
+ * Adds a model's folder, or file in ONNX format, which stays where it is, with what its user states where its files do not tell. Throws what
+ * `describeModel` does, and `bad-model` where files are missing.
  */
-export async function addFolder({ environment = process.env }: Pick<Places, "environment">, path: string, task?: Task): Promise<ModelDescription> {
+export async function addFolder({ environment = process.env }: Pick<Places, "environment">, path: string, statement: Statement = {}): Promise<ModelDescription> {
   const absolute = resolve(path);
   await requireWhole(absolute);
-  const description = await describeModel(absolute);
-  if (task !== undefined && !description.tasks.includes(task)) throw unexpected("bad-argument", `the task of ${absolute}`, description.tasks.join(" or "), task);
+  const description = await describeModel(absolute, statement);
   const storage = storageFolder(environment);
   const others = (await readFolders(storage)).filter((folder) => folder.path !== absolute);
-  await writeFolders(storage, [...others, { path: absolute, ...(task !== undefined && description.tasks.length > 1 && { task }) }]);
-  return task === undefined ? description : { ...description, tasks: [task] };
+  await writeFolders(storage, [...others, { path: absolute, ...statement }]);
+  return description;
 }
 
 /**

@@ -3,7 +3,7 @@ import { basename, join, resolve } from "node:path";
 import { PlumblineError, unexpected } from "../core/errors";
 import type { Semantics } from "../core/semantics";
 import { readCatalogue, type Catalogue, type DownloadableModel, type ShippedModel } from "./catalogue";
-import { readFolders } from "./folders";
+import { describeFolder, readFolders } from "./folders";
 import { hubCacheFolder, lacksOf, listHubCache, type CachedRepository } from "./hfCache";
 import type { Environment } from "./hubSettings";
 import { parseInstallRecord, type InstallRecord } from "./installRecord";
@@ -183,13 +183,6 @@ async function listFolders({ folders = [], environment = process.env }: Places):
 
 async function listFolder(path: string, environment: Environment): Promise<LibraryModel> {
   return withDescription({ id: path, name: basename(path), family: "", dir: path, state: "folder" }, () => describeFolder(path, environment));
-}
-
-/** A path, with what its user said of it when it was added. */
-async function describeFolder(path: string, environment: Environment): Promise<ModelDescription> {
-  const description = await describeModel(path);
-  const task = (await readFolders(storageFolder(environment))).find((folder) => folder.path === resolve(path))?.task;
-  return task !== undefined && description.tasks.includes(task) ? { ...description, tasks: [task] } : description;
 }
 
 function listAvailable(entry: DownloadableModel): LibraryModel {

@@ -3,15 +3,16 @@ import { join, resolve } from "node:path";
 import { PlumblineError, unexpected } from "../core/errors";
 import type { Semantics, Task } from "../core/semantics";
 import { repositoryOf, type Checkpoint } from "./families/components";
-import type { ModelDescription } from "./families/description";
+import type { ModelDescription, Statement } from "./families/description";
 import { describeDepthFm, isDepthFm } from "./families/depthfm";
 import { describeFeedForward, isFeedForward } from "./families/feedForward";
 import { describeGeoWizard, geoWizardClass } from "./families/geowizard";
 import { describeMarigold, marigoldClasses } from "./families/marigold";
 import { objectAt, readJsonFile, required, stringAt } from "./jsonFile";
+import { withStatement } from "./statement";
 
 export { readEmptyPromptIds } from "./families/components";
-export type { EmptyPrompt, FeedForwardDescription, GeoWizardDescription, LatentModelDescription, MarigoldDescription, ModelDefaults, ModelDescription, NetworkSource } from "./families/description";
+export type { EmptyPrompt, FeedForwardDescription, GeoWizardDescription, LatentModelDescription, MarigoldDescription, ModelDefaults, ModelDescription, NetworkSource, Statement } from "./families/description";
 
 const folderRemedy = "Choose a folder in diffusers layout, the one that holds model_index.json.";
 
@@ -19,9 +20,14 @@ const folderRemedy = "Choose a folder in diffusers layout, the one that holds mo
  * Reads and checks what says how a model is run: the JSON files of a checkpoint folder in diffusers layout, or those beside a network in
  * ONNX format. Its family is read from the class that
  * model_index.json names; a component may live elsewhere, as `_plumbline.components` there says.
- * Throws `not-found`, `bad-model` or `unsupported`, naming the file and what was expected in it.
+ * `statement` is what its user says where they do not. Throws `not-found`, `bad-model` or `unsupported`, naming the file and what was
+ * expected in it, and `bad-argument` for a statement that they contradict.
  */
-export async function describeModel(path: string): Promise<ModelDescription> {
+export async function describeModel(path: string, statement: Statement = {}): Promise<ModelDescription> {
+  return withStatement(await describeFiles(path), statement);
+}
+
+async function describeFiles(path: string): Promise<ModelDescription> {
   if (await isFeedForward(resolve(path))) return describeFeedForward(path);
   if (await isDepthFm(resolve(path))) return describeDepthFm(resolve(path));
   const checkpoint = await openCheckpoint(path);

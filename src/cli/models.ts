@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { Option, type Command } from "commander";
 import { addFolder, removeModel } from "../catalogue/changes";
 import { findModel, listModels } from "../catalogue/library";
+import type { Statement } from "../catalogue/modelFolder";
 import { verifyModel, type FileVerdict } from "../catalogue/verification";
 import { PlumblineError } from "../core/errors";
-import type { Task } from "../core/semantics";
 import { installation, report, shippedModelsDir, showStatus } from "./engine";
 import { interruptible } from "./interruption";
 import { modelsPage } from "./modelsPage";
@@ -48,8 +48,10 @@ and NO_PROXY.`);
     .description("Add a model's folder, or file in ONNX format, which stays where it is.")
     .argument("<folder>")
     .addOption(new Option("--task <task>", "what it estimates, where its files do not tell").choices(["depth", "normals"]))
-    .action(async (folder: string, { task }: { readonly task?: Task }) => {
-      const { dir, family, assumptions } = await addFolder({}, folder, task);
+    .addOption(new Option("--normals-frame <frame>", "of its normals, where its files do not tell: RUB (x right, y up, z toward the viewer) or LUB (x left)").choices(["RUB", "LUB"]))
+    .addOption(new Option("--depth-kind <kind>", "of its depth, where its files do not tell: larger is farther, larger is nearer, or metres").choices(["affine-depth", "affine-disparity", "metric-depth"]))
+    .action(async (folder: string, statement: Statement) => {
+      const { dir, family, assumptions } = await addFolder({}, folder, statement);
       report(`Added ${dir} (${family}, ${semanticsText((await findModel(places, folder)).semantics)}).${assumptions.map((text) => `\n- ${text}`).join("")}`);
     });
   models

@@ -1,5 +1,5 @@
 import { resolveModel } from "../catalogue/library";
-import type { ModelDescription } from "../catalogue/modelFolder";
+import { semanticsOf, type ModelDescription } from "../catalogue/modelFolder";
 import { PlumblineError, unexpected } from "../core/errors";
 import type { Task } from "../core/semantics";
 import type { DeviceChoice, RunRequest } from "../core/settings";
@@ -16,7 +16,7 @@ const tasks = ["depth", "normals"] as const;
 export interface PreparedRuns {
   readonly requests: readonly RunRequest[];
   readonly settings: readonly (readonly [label: string, value: string])[];
-  /** Hash of the model of every request. */
+  /** Hash of the model of every request, with what its user stated of it: a journal continues only under the same. */
   readonly weights: readonly string[];
   /** What the models' folders do not say and was assumed. */
   readonly assumptions: ReadonlySet<string>;
@@ -28,6 +28,7 @@ export async function prepareRuns(runs: readonly SpotRunSpec[], modelsDir: strin
   const settings: [string, string][] = [];
   const assumptions = new Set<string>();
   const hashes = new Map<string, Promise<string>>();
+  const weights: Promise<string>[] = [];
   for (const run of runs) {
     for (const task of tasks) {
       const named = run[task];
@@ -38,11 +39,12 @@ export async function prepareRuns(runs: readonly SpotRunSpec[], modelsDir: strin
       requests.push(request);
       settings.push([`${run.name}, ${task}`, `${model.id}: ${wordsOf(request)}`]);
       for (const assumption of model.assumptions) assumptions.add(assumption);
-      if (!hashes.has(model.dir)) hashes.set(model.dir, modelHash(model.dir));
+      const hash = hashes.get(model.dir) ?? modelHash(model.dir);
+      hashes.set(model.dir, hash);
+      weights.push(model.stated ? hash.then((files) => `${files} ${JSON.stringify(semanticsOf(model, task))}`) : hash);
     }
   }
-  const weights = await Promise.all(requests.map(({ modelDir }) => hashes.get(modelDir) ?? modelHash(modelDir)));
-  return { requests, settings, weights, assumptions };
+  return { requests, settings, weights: await Promise.all(weights), assumptions };
 }
 
 /** Estimates images with the engine: at the images' size where there is truth to compare with, else at the networks', which is less to compute on. */

@@ -3,10 +3,10 @@ import * as vscode from "vscode";
 import { sizeText } from "../catalogue/download";
 import { readHubSettings } from "../catalogue/hubSettings";
 import type { LibraryModel } from "../catalogue/library";
-import { describeModel } from "../catalogue/modelFolder";
+import { describeModel, type Statement } from "../catalogue/modelFolder";
 import { isRepositoryName } from "../catalogue/storage";
 import { isCancelled, PlumblineError } from "../core/errors";
-import type { Task } from "../core/semantics";
+import { normalsFrameText } from "../core/semantics";
 import type { OpenPanels } from "./commands";
 import { messageOf, type Log } from "./log";
 import type { ModelDownloads } from "./modelDownloads";
@@ -130,9 +130,9 @@ async function addFromDisk(library: ModelLibrary): Promise<{ readonly id: string
   if (path === undefined) return undefined;
   const manifest = await describeNetwork(path);
   try {
-    const task = await askTask(path);
+    const statement = await askStatement(path);
     const { addFolder } = await import("../catalogue/changes");
-    await addFolder(library.places(), path, task);
+    await addFolder(library.places(), path, statement);
   } catch (error) {
     // What was answered does not fit the network: the file is where it can be put right.
     if (manifest !== undefined && !isCancelled(error)) await vscode.window.showTextDocument(vscode.Uri.file(manifest));
@@ -156,17 +156,27 @@ async function describeNetwork(path: string): Promise<string | undefined> {
   return manifest;
 }
 
-/** Only the files of Stable Diffusion fine-tuned end to end do not tell what they estimate; other models that have two tasks do both. Throws `cancelled` when the question was dismissed. */
-async function askTask(path: string): Promise<Task | undefined> {
-  const { family, tasks } = await describeModel(path);
-  if (family !== "marigold" || tasks.length < 2) return undefined;
-  const items = [
+/** Asks what a checkpoint estimates, and in which frame its normals are, where its files do not tell. Throws `cancelled` when a question was dismissed. */
+async function askStatement(path: string): Promise<Statement> {
+  const { tasks, open, normalsFrame: assumed } = await describeModel(path);
+  const placeHolder = vscode.l10n.t("Its files do not tell");
+  const ask = async <T extends vscode.QuickPickItem>(title: string, items: readonly T[]): Promise<T> => {
+    const chosen = await vscode.window.showQuickPick(items, { title, placeHolder });
+    if (!chosen) throw dismissed();
+    return chosen;
+  };
+  const taskItems = [
     { label: vscode.l10n.t("Depth"), task: "depth" as const },
     { label: vscode.l10n.t("Surface normals"), task: "normals" as const },
   ];
-  const chosen = await vscode.window.showQuickPick(items, { title: vscode.l10n.t("What does {0} estimate?", basename(path)), placeHolder: vscode.l10n.t("Its files do not tell") });
-  if (!chosen) throw dismissed();
-  return chosen.task;
+  const task = open.includes("task") ? (await ask(vscode.l10n.t("What does {0} estimate?", basename(path)), taskItems)).task : undefined;
+  if (!open.includes("normalsFrame") || !(task ? [task] : tasks).includes("normals")) return { ...(task && { task }) };
+  const frameItems = [
+    { label: vscode.l10n.t("I do not know"), detail: vscode.l10n.t("{0} is assumed from its index and name", assumed) },
+    ...(["RUB", "LUB"] as const).map((frame) => ({ label: frame, detail: normalsFrameText[frame], frame })),
+  ];
+  const chosen = await ask(vscode.l10n.t("In which frame are the normals of {0}?", basename(path)), frameItems);
+  return { ...(task && { task }), ...("frame" in chosen && { normalsFrame: chosen.frame }) };
 }
 
 function dismissed(): PlumblineError {

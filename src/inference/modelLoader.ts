@@ -1,5 +1,6 @@
 import { basename, relative, sep } from "node:path";
-import { describeModel, readEmptyPromptIds, semanticsOf, type EmptyPrompt, type LatentModelDescription, type ModelDescription, type NetworkSource } from "../catalogue/modelFolder";
+import { describeFolder } from "../catalogue/folders";
+import { readEmptyPromptIds, semanticsOf, type EmptyPrompt, type LatentModelDescription, type ModelDescription, type NetworkSource } from "../catalogue/modelFolder";
 import { describeTinyDecoder, type TinyDecoderDescription } from "../catalogue/tinyDecoder";
 import { throwIfCancelled, unexpected } from "../core/errors";
 import type { PlannedStep } from "../core/schedulers/noiseLevels";
@@ -43,7 +44,7 @@ export interface Part {
 
 /** Reads what the run's model is, and hashes every file that its networks are made of. Throws what the folder or the settings are at fault for. */
 export async function describeRun({ modelDir, task, settings }: RunRequest, hashes: FileHashes, signal: AbortSignal, tinyDecoderDir?: string): Promise<DescribedModel> {
-  const description = await describeModel(modelDir);
+  const description = await describeFolder(modelDir);
   validateForFamily(description.family, settings);
   const semantics = semanticsOf(description, task);
   const plan = description.family === "feedforward" ? [{ timestep: 0 }] : samplerOf(description.scheduler, settings).plan(settings.noise.kind);

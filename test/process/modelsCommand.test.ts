@@ -202,6 +202,26 @@ describe("plumbline models", () => {
     });
   });
 
+  it("keeps what its user states of an added folder, shows it, and runs with it", async () => {
+    const wrong = await models(["add", "models/plumbline-normals", "--normals-frame", "LUB"]);
+    assert.deepEqual([wrong.code, /Expected RUB for the frame/.test(wrong.stderr)], [2, true], wrong.stderr);
+    assert.match((await models(["add", reference, "--normals-frame", "XYZ"])).stderr, /Allowed choices are RUB, LUB/);
+    const run = async (): Promise<{ readonly semantics: object; readonly notes: readonly string[] }> => {
+      const out = join(home, "out");
+      const { code, stderr } = await plumbline(["estimate", "media/samples/coffee.jpg", "--model", reference, "--task", "normals", "--steps", "1", "--resolution", "64", "--device", "cpu", "--out", out], undefined, { PLUMBLINE_HOME: home });
+      assert.equal(code, 0, stderr);
+      const { runs } = JSON.parse(await readFile(join(out, "run.json"), "utf8")) as { runs: { semantics: object; notes: string[] }[] };
+      return runs[0];
+    };
+    assert.deepEqual((await run()).semantics, { task: "normals", frame: "LUB" }, "what is assumed");
+    const added = await models(["add", reference, "--task", "normals", "--normals-frame", "RUB"]);
+    assert.match(added.stderr, /normals RUB\)\.\n.*stated by you: normals\.\n.*stated by you: RUB/);
+    assert.match((await models(["show", resolve(reference)])).stdout, /Predicts +normals RUB\n[^]*stated by you: RUB \(x right/);
+    const { semantics, notes } = await run();
+    assert.deepEqual(semantics, { task: "normals", frame: "RUB" });
+    assert.ok(notes.some((note) => /stated by you: RUB/.test(note)), notes.join(" "));
+  });
+
   it("adds a folder in place, knows it by its path, and forgets it", async () => {
     const folder = resolve(reference);
     const added = await models(["add", reference, "--task", "depth"]);

@@ -85,11 +85,11 @@ describe("the library of models", () => {
     await cp(reference, copy, { recursive: true });
     const { tasks } = await resolveModel("models", copy, environment);
     assert.deepEqual(tasks, ["depth", "normals"]);
-    await addFolder({ environment }, copy, "normals");
+    await addFolder({ environment }, copy, { task: "normals" });
     assert.deepEqual((await resolveModel("models", copy, environment)).tasks, ["normals"]);
     const listed = (await listModels({ ...places(), folders: [copy, reference] })).filter(({ state }) => state === "folder");
     assert.deepEqual(listed.map(({ id, semantics }) => [id, semantics.length]), [[copy, 1], [resolve(reference), 2]]);
-    await assert.rejects(addFolder({ environment }, "models/plumbline-depth", "normals"), { code: "bad-argument" });
+    await assert.rejects(addFolder({ environment }, "models/plumbline-depth", { task: "normals" }), { code: "bad-argument" });
     await assert.rejects(removeModel({ ...places(), folders: [reference] }, reference), { code: "bad-argument", remedy: /plumbline\.models/ });
     assert.deepEqual(await removeModel(places(), copy), { did: "forgot", path: copy });
   });

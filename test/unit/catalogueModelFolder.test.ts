@@ -62,6 +62,26 @@ describe("model folder", () => {
     assert.deepEqual([model.id, model.tasks, model.endToEnd, model.normalsFrame], ["GonzaloMG/marigold-e2e-ft-normals", ["normals"], true, "LUB"]);
   });
 
+  it("takes a user's word where the files leave it open, and says whose it is", async () => {
+    const model = await describeModel(reference, { task: "normals", normalsFrame: "RUB" });
+    assert.deepEqual([model.tasks, semanticsOf(model, "normals")], [["normals"], { task: "normals", frame: "RUB" }]);
+    assert.deepEqual(model.assumptions.map((text) => /stated by you: (RUB|normals)/.exec(text)?.[1]), ["normals", "RUB"]);
+    const inverse = await describeModel(reference, { depthKind: "affine-disparity" });
+    assert.deepEqual(semanticsOf(inverse, "depth"), { task: "depth", depthKind: "affine-disparity" });
+    assert.match(inverse.assumptions.join(" "), /stated by you: .*larger = nearer/);
+  });
+
+  it("refuses a statement that the files or the family contradict", async () => {
+    await edit("model_index.json", { _plumbline: { task: "normals", normals_frame: "RUB" } });
+    assert.deepEqual((await describeModel(dir, { normalsFrame: "RUB" })).assumptions, [], "agreed: nothing is assumed");
+    await assert.rejects(describeModel(dir, { normalsFrame: "LUB" }), { code: "bad-argument", message: /Expected RUB for the frame of the normals of checkpoint but received "LUB"/ });
+    await assert.rejects(describeModel(dir, { depthKind: "affine-depth" }), { code: "bad-argument", message: /Expected normals for the task.* kind of depth/ });
+    await assert.rejects(describeModel(dir, { task: "depth" }), { code: "bad-argument" });
+    await assert.rejects(describeModel(reference, { depthKind: "metric-depth" }), { code: "bad-argument", message: /affine-depth or affine-disparity .*"metric-depth"/ });
+    await assert.rejects(describeModel(reference, { task: "depth", normalsFrame: "RUB" }), { code: "bad-argument", message: /frame of normals/ });
+    await assert.rejects(describeModel("test/reference/geowizard", { normalsFrame: "RUB" }), { code: "bad-argument", message: /Expected LUB/ });
+  });
+
   it("refuses a task that the model was not trained for", async () => {
     await edit("model_index.json", { _class_name: "MarigoldDepthPipeline" });
     const model = await describeModel(dir);

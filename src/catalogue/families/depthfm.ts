@@ -37,6 +37,7 @@ export async function describeDepthFm(dir: string): Promise<DepthFmDescription> 
     dir,
     tasks: ["depth"],
     normalsFrame: "LUB",
+    open: [],
     endToEnd: false,
     unet: { kind: "component", dir, weightsFile },
     vae,

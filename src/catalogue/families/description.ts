@@ -22,6 +22,14 @@ export type EmptyPrompt =
   | { readonly kind: "stored"; readonly path: string; readonly tensor: string }
   | { readonly kind: "encoded"; readonly textEncoder: NetworkSource; readonly tokenizerDir: string };
 
+/** What a user says of a model where its files do not. */
+export interface Statement {
+  /** Which one it was trained for. */
+  readonly task?: Task;
+  readonly depthKind?: DepthKind;
+  readonly normalsFrame?: NormalsFrame;
+}
+
 /** What every model says of itself, whatever its family. */
 export interface CommonDescription {
   readonly id: string;
@@ -32,6 +40,10 @@ export interface CommonDescription {
   /** Affine-invariant depth when absent. */
   readonly depthKind?: DepthKind;
   readonly normalsFrame: NormalsFrame;
+  /** What of these the files leave open: assumed, unless a user states it. */
+  readonly open: readonly (keyof Statement)[];
+  /** What its user stated; absent where nothing was. */
+  readonly stated?: Statement;
   /** Fine-tuned end to end: one step from zeros. */
   readonly endToEnd: boolean;
   readonly defaults: ModelDefaults;

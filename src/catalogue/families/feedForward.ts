@@ -44,6 +44,7 @@ export async function describeFeedForward(path: string): Promise<FeedForwardDesc
     tasks: tasksOf(spec),
     depthKind: depthKindOf(spec),
     normalsFrame: normals ? displayFrame(normals.frame) : "LUB",
+    open: [],
     endToEnd: false,
     network: { kind: "onnx", path: place.networkPath },
     spec,

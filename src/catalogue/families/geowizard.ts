@@ -22,6 +22,7 @@ export async function describeGeoWizard(checkpoint: Checkpoint): Promise<GeoWiza
     dir,
     tasks: ["depth", "normals"],
     normalsFrame: "LUB",
+    open: [],
     endToEnd,
     unet: unet.source,
     vae,

@@ -28,13 +28,14 @@ export async function describeMarigold(checkpoint: Checkpoint): Promise<Marigold
   const scheduler = await readScheduler(checkpoint);
   const endToEnd = booleanAt(own, "e2e") ?? names.some((name) => /e2e/.test(name));
   const task = choiceAt(own, "task", ["depth", "normals"]) ?? choiceAt(index, "prediction_type", ["depth", "normals"]) ?? taskOfClass[className] ?? names.map(taskInName).find((found) => found !== undefined);
-  const { frame, assumptions } = normalsFrame(checkpoint, endToEnd, task);
+  const statedFrame = choiceAt(own, "normals_frame", ["RUB", "LUB"]);
   return {
     family: "marigold",
     id: repositoryOf(dir),
     dir,
     tasks: task ? [task] : ["depth", "normals"],
-    normalsFrame: frame,
+    normalsFrame: statedFrame ?? likelyFrame(checkpoint, endToEnd),
+    open: ["depthKind", ...(task ? [] : ["task" as const]), ...(statedFrame ? [] : ["normalsFrame" as const])],
     endToEnd,
     unet: unet.source,
     vae,
@@ -47,7 +48,7 @@ export async function describeMarigold(checkpoint: Checkpoint): Promise<Marigold
       noise: endToEnd ? "zeros" : "gaussian",
       processingResolution: numberAt(index, "default_processing_resolution") ?? unet.sampleSize * vae.downsamplingFactor,
     },
-    assumptions: [...(task ? [] : [`${className} does not say whether it was trained for depth or for normals: it is run for what is asked.`]), ...assumptions, ...(vae.assumptions ?? [])],
+    assumptions: vae.assumptions ?? [],
     files: [index.path, schedulerPath(checkpoint), ...promptFiles(emptyPrompt)],
   };
 }
@@ -61,11 +62,7 @@ function taskInName(name: string): Task | undefined {
  * The published normals models of prs-eth use RUB (their class is MarigoldNormalsPipeline, or their index says whether z takes
  * its full range); the E2E fine-tuning code and what was trained with it use LUB. The files themselves say nothing about it.
  */
-function normalsFrame({ index, own, className, names: [repository] }: Checkpoint, endToEnd: boolean, task: Task | undefined): { frame: NormalsFrame; assumptions: readonly string[] } {
-  const stated = choiceAt(own, "normals_frame", ["RUB", "LUB"]);
-  if (stated) return { frame: stated, assumptions: [] };
+function likelyFrame({ index, className, names: [repository] }: Checkpoint, endToEnd: boolean): NormalsFrame {
   const isMarigolds = className === "MarigoldNormalsPipeline" || booleanAt(index, "use_full_z_range") !== undefined || repository.startsWith("prs-eth/");
-  const frame = isMarigolds && !endToEnd && !repository.startsWith("gonzalomg/") ? "RUB" : "LUB";
-  const assumption = `The checkpoint does not state the frame of its normals: ${frame} is assumed from its index and name.`;
-  return { frame, assumptions: task === "depth" ? [] : [assumption] };
+  return isMarigolds && !endToEnd && !repository.startsWith("gonzalomg/") ? "RUB" : "LUB";
 }

@@ -278,15 +278,15 @@ describe("the view of models", function () {
     writeFileSync(join(folder, "model_index.json"), JSON.stringify({ ...index, _class_name: "StableDiffusionPipeline" }));
     let asked = 0;
     messages.replace("showOpenDialog", () => Promise.resolve([vscode.Uri.file(folder)]));
-    messages.replace("showQuickPick", (items: readonly { from?: string; isFolder?: boolean; task?: string }[]) => {
-      asked += items.some(({ task }) => task !== undefined) ? 1 : 0;
-      return Promise.resolve(items.find(({ from, isFolder, task }) => from === "disk" || isFolder === true || task === "normals"));
+    messages.replace("showQuickPick", (items: readonly { from?: string; isFolder?: boolean; task?: string; frame?: string }[]) => {
+      asked += items.some(({ task, frame }) => task !== undefined || frame !== undefined) ? 1 : 0;
+      return Promise.resolve(items.find(({ from, isFolder, task, frame }) => from === "disk" || isFolder === true || task === "normals" || frame === "RUB"));
     });
     assert.equal(await run("addModel"), folder);
-    assert.equal(asked, 1);
+    assert.equal(asked, 2, "the task, and the frame of its normals");
     const { heading, item } = await line(folder);
     assert.equal(heading, "Ready");
-    assert.match(String(item.description), /^normals LUB/);
+    assert.match(String(item.description), /^normals RUB/);
     assert.equal(item.contextValue, "normals verify remove reveal");
     messages.answer = ({ isModal }) => (isModal ? "Take Out" : undefined);
     assert.equal(await run("models.remove", folder), "forgot");
@@ -295,7 +295,7 @@ describe("the view of models", function () {
     assert.ok(!(await library.list()).some(({ id }) => id === folder));
     writeFileSync(join(folder, "model_index.json"), JSON.stringify({ ...index, _class_name: "MarigoldDepthPipeline" }));
     assert.equal(await run("addModel"), folder);
-    assert.equal(asked, 1, "this class says what it estimates");
+    assert.equal(asked, 2, "this class says what it estimates");
   });
 
   it("asks how a network is run of which nothing tells, and writes down what was answered", async () => {
