@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as vscode from "vscode";
+import { manifestName } from "../../../src/catalogue/feedForward/manifest";
 import { settingsTable } from "../../../src/extension/settings";
 import { extension } from "./extension";
 
@@ -18,6 +20,7 @@ interface Manifest {
     readonly commands: readonly { readonly command: string; readonly title: string }[];
     readonly menus: Readonly<Record<string, readonly { readonly command: string; readonly when: string }[]>>;
     readonly configuration: { readonly properties: Readonly<Record<string, Property>> };
+    readonly jsonValidation: readonly { readonly fileMatch: string; readonly url: string }[];
     readonly walkthroughs: readonly { readonly steps: readonly { readonly media: { readonly markdown: string } }[] }[];
   };
 }
@@ -71,8 +74,35 @@ describe("contributions", () => {
     assert.deepEqual(Object.keys(JSON.parse(raw("package.nls.json")) as object).sort(), [...used].sort());
   });
 
+  it("has the manifest of a feed-forward model checked and completed as it is written", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "plumbline-manifest-"));
+    try {
+      const path = join(folder, manifestName);
+      writeFileSync(path, JSON.stringify({ format: "plumbline-model", version: 1, name: "Mine", size: { kind: "own" }, outputs: [{ kind: "normals", frame: "XYZ" }], netwrk: "a.onnx" }, undefined, 2));
+      const document = await vscode.workspace.openTextDocument(path);
+      await vscode.window.showTextDocument(document);
+      const problems = (): string => vscode.languages.getDiagnostics(document.uri).map(({ message }) => message).join("\n");
+      await waitFor("the file to be checked", () => /netwrk/.test(problems()) && /pattern/.test(problems()), problems);
+      const at = document.positionAt(document.getText().indexOf("\"netwrk\"") + 1);
+      const { items } = await vscode.commands.executeCommand<vscode.CompletionList>("vscode.executeCompletionItemProvider", document.uri, at);
+      const offered = items.map(({ label }) => (typeof label === "string" ? label : label.label).replaceAll('"', ""));
+      for (const field of ["licence", "network", "input", "intrinsics"]) assert.ok(offered.includes(field), offered.join(", "));
+    } finally {
+      await vscode.commands.executeCommand("workbench.action.closeActiveEditor");
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it("ships every file that the manifest names", () => {
     for (const { steps } of manifest().contributes.walkthroughs) for (const { media } of steps) assert.ok(raw(media.markdown).length > 0);
+    for (const { url } of manifest().contributes.jsonValidation) assert.ok(raw(url).length > 0, url);
     for (const name of raw("package.json").match(/media\/icons\/[\w.-]+/g) ?? []) assert.ok(raw(name).length > 0, name);
   });
 });
+
+async function waitFor(what: string, isThere: () => boolean, state: () => string): Promise<void> {
+  for (const deadline = Date.now() + 60_000; !isThere(); ) {
+    assert.ok(Date.now() < deadline, `Waited for ${what} in vain: ${state()}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
