@@ -1,12 +1,21 @@
-import { line, dot, plot, ruleY } from "@observablehq/plot";
-import { parseHTML } from "linkedom";
+import { dot, line, ruleX, ruleY } from "@observablehq/plot";
+import { chartSheet, dashes, plotSvg, type LegendEntry } from "./chartSheet";
+
+/** A point, and how far it reaches up and down where it is a mean. */
+export interface ChartPoint {
+  readonly x: number;
+  readonly y: number;
+  readonly low?: number;
+  readonly high?: number;
+}
 
 /** A series of points; lines that belong together share a colour. */
 export interface ChartSeries {
   readonly name: string;
   /** Any CSS colour that every SVG program knows. */
   readonly colour: string;
-  readonly points: readonly { readonly x: number; readonly y: number }[];
+  readonly dashed?: boolean;
+  readonly points: readonly ChartPoint[];
 }
 
 /** One panel of a chart. */
@@ -22,74 +31,45 @@ export interface ChartPanel {
 const levelColour = "#777777";
 const panelWidth = 350;
 const panelHeight = 220;
-const titleHeight = 26;
-const legendHeight = 28;
-const fontFamily = "Helvetica, Arial, 'DejaVu Sans', sans-serif";
 
 /**
  * Panels, two a row, over the numbers of steps (logarithmic, named), as an SVG string on white with one legend under them.
- * Drawn by Observable Plot in a document of linkedom: the same numbers give the same bytes.
+ * A pale bar at a point says how far it reaches. The same numbers give the same bytes.
  */
 export function stepsChart(panels: readonly ChartPanel[], steps: readonly number[]): string {
-  const columns = Math.min(2, panels.length);
-  const width = columns * panelWidth;
-  const bottom = Math.ceil(panels.length / columns) * (titleHeight + panelHeight);
-  const height = bottom + legendHeight;
-  const place = (i: number): string => `${(i % columns) * panelWidth},${Math.floor(i / columns) * (titleHeight + panelHeight)}`;
-  const parts = panels.map(({ title, ...panel }, i) => `<g transform="translate(${place(i)})"><text x="12" y="18" font-size="12" fill="#111111">${escaped(title)}</text><g transform="translate(0,${titleHeight})">${panelSvg(panel, steps)}</g></g>`);
-  return `<?xml version="1.0" encoding="UTF-8"?>
-<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="${fontFamily}" color="#111111">
-<rect width="${width}" height="${height}" fill="#ffffff"/>
-${parts.join("\n")}
-<g transform="translate(12,${bottom + 12})" font-size="10.5">${legend(panels)}</g>
-</svg>
-`;
+  const parts = panels.map((panel) => ({ title: panel.title, plot: panelSvg(panel, steps) }));
+  return chartSheet(parts, legendOf(panels), { columns: Math.min(2, panels.length), panelWidth, panelHeight });
 }
 
 function panelSvg({ yLabel, series, level }: Omit<ChartPanel, "title">, steps: readonly number[]): string {
-  const { document } = parseHTML("<!doctype html><html><body></body></html>");
-  const values = [...series.flatMap(({ points }) => points.map(({ y }) => y)), ...(level ? [level.y] : [])];
+  const values = [...series.flatMap(({ points }) => points.flatMap(({ y, low = y, high = y }) => [low, high])), ...(level ? [level.y] : [])];
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = (high - low || Math.abs(high) || 1) * 0.08;
-  const element = plot({
-    document,
+  return plotSvg({
     width: panelWidth,
     height: panelHeight,
     marginLeft: 48,
     marginRight: 14,
     marginBottom: 36,
-    style: { fontSize: "10.5px", fontFamily },
     x: { type: "log", domain: [steps[0], steps[steps.length - 1]], ticks: [...steps], tickFormat: (value: number) => String(value), label: "denoising steps", labelAnchor: "center", labelArrow: "none", inset: 8 },
     y: { grid: true, ticks: 5, domain: [low - room, high + room], label: yLabel, labelArrow: "none" },
     marks: [
-      ...(level ? [ruleY([level.y], { stroke: levelColour, strokeDasharray: "4 3" })] : []),
-      ...series.flatMap(({ points, colour }) => [line(points, { x: "x", y: "y", stroke: colour, strokeWidth: 1.8 }), dot(points, { x: "x", y: "y", fill: colour, r: 3 })]),
+      ...(level ? [ruleY([level.y], { stroke: levelColour, strokeDasharray: dashes })] : []),
+      ...series.flatMap(({ points, colour, dashed }) => [
+        line(points, { x: "x", y: "y", stroke: colour, strokeWidth: 1.8, ...(dashed && { strokeDasharray: dashes }) }),
+        ruleX(points.filter((point) => point.low !== undefined), { x: "x", y1: "low", y2: "high", stroke: colour, strokeWidth: 4.5, strokeOpacity: 0.4 }),
+        dot(points, { x: "x", y: "y", fill: colour, r: 2.6 }),
+      ]),
     ],
   });
-  // Its own style sheet is for pages, and its minus sign and fonts come from the SVG around it.
-  for (const style of element.querySelectorAll("style")) style.remove();
-  element.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-  element.removeAttribute("style");
-  element.setAttribute("font-size", "10.5");
-  element.setAttribute("font-family", fontFamily);
-  return element.outerHTML;
 }
 
 /** Names of all series once, with a piece of their line. */
-function legend(panels: readonly ChartPanel[]): string {
-  const entries = new Map<string, { colour: string; dashed: boolean }>();
+function legendOf(panels: readonly ChartPanel[]): readonly LegendEntry[] {
+  const entries = new Map<string, LegendEntry>();
   for (const { series, level } of panels) {
-    for (const { name, colour } of series) entries.set(name, { colour, dashed: false });
-    if (level) entries.set(level.name, { colour: levelColour, dashed: true });
+    for (const { name, colour, dashed } of series) entries.set(name, { name, colour, dashed });
+    if (level) entries.set(level.name, { name: level.name, colour: levelColour, dashed: true });
   }
-  let x = 0;
-  return [...entries].map(([name, { colour, dashed }]) => {
-    const entry = `<path d="M${x} 0h22" stroke="${colour}" stroke-width="1.8"${dashed ? ' stroke-dasharray="4 3"' : ""}/><text x="${x + 27}" y="4" fill="#111111">${escaped(name)}</text>`;
-    x += 27 + name.length * 6.6 + 22;
-    return entry;
-  }).join("");
-}
-
-function escaped(text: string): string {
-  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  return [...entries.values()];
 }

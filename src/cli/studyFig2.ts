@@ -8,7 +8,7 @@ import type { DecodedImage, Provenance, RunResult } from "../protocol/inference"
 import { meanOf, photoTile, resultTile, variationTile, type Variation } from "./comparePictures";
 import { duration, installation, predictImage, showStatus, type Session } from "./engine";
 import { openHeldOut } from "./heldOut";
-import { ofScenes, writeStudy } from "./studyPage";
+import { lastingPart, ofScenes, writeStudy } from "./studyPage";
 import { mean, requestsOf, resultOf, type StudyOptions, type StudyRun } from "./studyScenes";
 
 const spacings = ["leading", "trailing"] as const;
@@ -75,7 +75,7 @@ export async function studyFig2(session: Session, options: StudyOptions): Promis
       `Gaussian noise, seed ${options.seed}, the same for every run of an image; no ensemble. Photographs: ${photographs.join(", ")} of media/samples.`,
     ],
     data: { scenes, photographs, seed: options.seed, changes },
-    runs: provenance,
+    runs: provenance.map(lastingPart),
   });
 }
 

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { PlumblineError } from "../../src/core/errors";
+import { intervalChart } from "../../src/cli/intervalChart";
+import { controlScores, controlSettings, parseControls, readControls } from "../../src/cli/studyControls";
+import { findingOf as findingOfEqualLength, type Variant } from "../../src/cli/studyEqualLength";
+import { overSeeds } from "../../src/cli/studySpread";
+import { findingsOf as findingsOfTable4 } from "../../src/cli/studyTable4";
+import { findingOf as findingOfTableA2 } from "../../src/cli/studyTableA2";
+
+/** Invented: two scenes about a mean. */
+const scene = (mean: number): number[] => [mean - 0.01, mean + 0.01];
+/** Three seeds about a mean. */
+const seeds = (mean: number): number[][] => [-0.001, 0, 0.001].map((offset) => scene(mean + offset));
+const run = (seed: number | null, mean: number, rest: object = {}): Record<string, unknown> => ({
+  from: "diffusion", training: "e2e", noise: "zeros", decoder: "frozen", seed, inference: { steps: 1, spacing: "trailing", noise: "zeros" }, scores: { absRel: scene(mean), delta1: scene(0.8) }, seconds: 1, ...rest,
+});
+const invented = {
+  command: "python3 controls.py configs/controls.json", config: "configs/controls.json", size: [96, 128], heldout: 2, scenes: ["000", "001"], samples: { before: 40000, diffusion: 44800, fineTuning: 3000 }, batch: 8,
+  runs: [run(2, 0.22), run(1, 0.21), run(null, 0.3, { training: "none", noise: null })],
+};
+const parse = (value: object): ReturnType<typeof parseControls> => parseControls(JSON.stringify(value), "controls.json");
+
+describe("cli/studyControls", () => {
+  it("reads the runs that are alike but for their seed, in the order of the seeds", () => {
+    const controls = parse(invented);
+    const found = controlScores(controls, "e2e", ({ training }) => training === "e2e");
+    assert.deepEqual(found.seeds, [1, 2]);
+    assert.deepEqual(found.absRel, [scene(0.21), scene(0.22)]);
+    assert.match(controlSettings(controls).join("\n"), /96 x 128 pixels, 2 held-out.*44,800 samples.*3,000 samples in batches of 8[\s\S]*: 1, 2\.[\s\S]*`python3 controls\.py configs\/controls\.json`/);
+  });
+
+  it("says what is missing or wrong, and which command makes the file", async () => {
+    const isWith = (expected: RegExp) => (error: unknown) => error instanceof PlumblineError && expected.test(error.message) && /python3 controls\.py/.test(error.remedy);
+    await assert.rejects(readControls("/nowhere/controls.json"), isWith(/training controls at \/nowhere/));
+    assert.throws(() => controlScores(parse(invented), "a tuned decoder", ({ decoder }) => decoder === "tuned"), isWith(/for a tuned decoder/));
+    assert.throws(() => parseControls("{", "controls.json"), isWith(/an object for controls\.json/));
+    assert.throws(() => parse({ ...invented, size: [96] }), isWith(/2 numbers for size/));
+    for (const [wrong, expected] of [
+      [{ noise: "loud" }, /"gaussian" or "pyramid" or "zeros" for noise of run 0 .* received "loud"/],
+      [{ seed: "1" }, /a number for seed of run 0/],
+      [{ inference: { steps: 1, spacing: "none", noise: "zeros" } }, /inference\.spacing of run 0/],
+      [{ scores: { absRel: [0.1], delta1: scene(0.8) } }, /2 numbers for scores\.absRel of run 0/],
+      [{ scores: { absRel: [0.1, null], delta1: scene(0.8) } }, /a number for scores\.absRel of run 0 of controls\.json, entry 1/],
+    ] as const) assert.throws(() => parse({ ...invented, runs: [run(1, 0.2, wrong)] }), isWith(expected));
+  });
+});
+
+describe("what the training controls find, in words", () => {
+  const trained = (means: Readonly<Record<string, number>>) => (origin: string, kind: string) => ({ seeds: [1, 2, 3], absRel: seeds(means[`${origin} ${kind}`]), delta1: seeds(0.8) });
+  const paper = { "diffusion gaussian": 0.205, "diffusion pyramid": 0.206, "diffusion zeros": 0.2, "before gaussian": 0.22, "before pyramid": 0.23, "before zeros": 0.208 };
+
+  it("says of Table 4 whether zeros are best, whether it matters, and whether the beginning does", () => {
+    const [after, before, origins] = findingsOfTable4(trained(paper));
+    assert.match(after, /^Fine-tuned from the diffusion model: the paper's order \(zeros slightly best\) shows: zeros are better than Gaussian and pyramid noise .*zeros 20\.00 \(19\.90 to 20\.10\); zeros beat Gaussian noise in 2 of 2 scenes\)\. The choice matters little: 3\.0 %/);
+    assert.match(before, /^Fine-tuned from the model before it: .* shows: .* matters more than in the paper: 10\.6 %/);
+    assert.match(origins, /comparable results shows at this scale \(20\.80 \(20\.70 to 20\.90\) % against 20\.00 .* 4\.0 % more; .* better beginning in 2 of 2 scenes/);
+  });
+
+  it("says of Table 4 what the seeds do not bear out", () => {
+    const [alike, worse, origins] = findingsOfTable4(trained({ ...paper, "diffusion gaussian": 0.2015, "diffusion pyramid": 0.1985, "before zeros": 0.225, "before gaussian": 0.22 }));
+    assert.match(alike, /is not borne out: between zeros and Gaussian and pyramid noise there is no difference that the seeds bear out/);
+    assert.match(worse, /does not show: zeros are better than pyramid noise and zeros are worse than Gaussian noise/);
+    assert.match(origins, /does not show at this scale.* 12\.5 % more/);
+    assert.match(findingsOfTable4(trained({ ...paper, "before zeros": 0.201 }))[2], /no difference that the seeds bear out/);
+  });
+
+  it("says of Table A-2 whether tuning the decoder gains anything", () => {
+    assert.match(findingOfTableA2({ absRel: seeds(0.2) }, { absRel: seeds(0.201) }), /^The paper's finding shows .* no difference that the seeds bear out \(AbsRel 20\.10 \(20\.00 to 20\.20\) % with the decoder tuned.* better in 0 of 2 scenes\)/);
+    assert.match(findingOfTableA2({ absRel: seeds(0.2) }, { absRel: seeds(0.21) }), /^The paper's finding shows .* makes things worse/);
+    assert.match(findingOfTableA2({ absRel: seeds(0.2) }, { absRel: seeds(0.19) }), /does not show at this scale: fine-tuning the decoder gains 5\.0 %/);
+  });
+
+  it("holds end-to-end fine-tuning against the best that further diffusion training gives", () => {
+    const variant = (training: Variant["training"], mean: number, inference = "1 trailing step from zeros"): Variant => ({ training, inference, seeds: [1, 2, 3], absRel: training === "none" ? [scene(mean)] : seeds(mean), delta1: seeds(0.8) });
+    const further = [variant("none", 0.25), variant("none", 0.4, "1 leading step from Gaussian noise"), variant("diffusion", 0.245), variant("diffusion", 0.24, "10 trailing steps from Gaussian noise")];
+    assert.match(findingOfEqualLength([...further, variant("e2e", 0.2)]), /^The paper's point shows .*AbsRel 20\.00 \(19\.90 to 20\.10\) % against 24\.00 \(23\.90 to 24\.10\) % at best \(10 trailing steps from Gaussian noise\); end to end is better in 2 of 2 scenes\)\. Before either it was 25\.00 % at best \(1 trailing step from zeros\): end-to-end fine-tuning takes off 20\.0 % of it and longer diffusion training 4\.0 %\.$/);
+    assert.match(findingOfEqualLength([...further, variant("e2e", 0.2405)]), /not borne out at this scale/);
+    assert.match(findingOfEqualLength([...further, variant("e2e", 0.27)]), /does not show at this scale: equally long further diffusion training is better/);
+  });
+});
+
+describe("cli/intervalChart", () => {
+  it("has a dot for each seed, in its place, between the ends of a line, and the mean", () => {
+    const figure = overSeeds([[0.2], [0.24], [0.22]], 100);
+    const draw = (): string => intervalChart([{ title: "Depth <1>", xLabel: "AbsRel, %", rows: [{ label: "zeros", colour: "#2c6fbb", figure }, { label: "one seed", colour: "#c77b1e", figure: overSeeds([[0.3]], 100) }] }]);
+    const svg = draw();
+    assert.equal(svg, draw());
+    const dots = [...svg.matchAll(/<circle [^>]*fill="#2c6fbb"[^>]*cx="([\d.]+)"/g)].map(([, x]) => Number(x));
+    const [, right, left] = /aria-label="rule"><line stroke="#2c6fbb" [^>]*x2="([\d.]+)" x1="([\d.]+)"/.exec(svg) ?? [];
+    const middle = Number(/aria-label="tick"><line stroke="#2c6fbb" [^>]*x1="([\d.]+)"/.exec(svg)?.[1]);
+    assert.deepEqual([Math.min(...dots), Math.max(...dots)], [Number(left), Number(right)]);
+    assert.ok(Math.abs(middle - (dots[0] + dots[1]) / 2) < 0.01 && Math.abs(middle - dots[2]) < 0.01, `${middle} of ${dots.join(" ")}`);
+    assert.equal(svg.match(/aria-label="rule">.*?<\/g>/)?.[0].match(/<line/g)?.length, 1);
+    for (const text of ["Depth &lt;1&gt;", "zeros", "one seed", "AbsRel, %"]) assert.ok(svg.includes(text), text);
+  });
+});
