@@ -1,4 +1,6 @@
 import * as vscode from "vscode";
+import { hubCacheFolder } from "../catalogue/hfCache";
+import { watchHubCache } from "../catalogue/hfCacheWatch";
 import { listModels, type LibraryModel, type Places } from "../catalogue/library";
 import { storageFolder } from "../catalogue/storage";
 
@@ -9,13 +11,14 @@ export class ModelLibrary implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable;
   #models?: Promise<readonly LibraryModel[]>;
   #pending?: NodeJS.Timeout;
+  #stopWatching?: () => void;
 
   /** `onProblem` is told what is wrong with folders that the settings name. */
   constructor(
     readonly places: () => Places,
     private readonly onProblem: (problem: string) => void,
   ) {
-    // The command line adds and removes models too. What comes into the Hugging Face cache is seen when the window is entered, or by Refresh.
+    // The command line adds and removes models too.
     const watcher = vscode.workspace.createFileSystemWatcher(new vscode.RelativePattern(vscode.Uri.file(storageFolder()), "*"));
     const soon = (): void => this.#refreshSoon();
     this.#subscriptions = vscode.Disposable.from(
@@ -31,6 +34,8 @@ export class ModelLibrary implements vscode.Disposable {
 
   list(): Promise<readonly LibraryModel[]> {
     if (this.#models) return this.#models;
+    // Other programs download into the Hugging Face cache; nobody waits for that before models are first looked at.
+    this.#stopWatching ??= watchHubCache(hubCacheFolder(this.places().environment), () => this.#refreshSoon());
     const listed = this.#list();
     this.#models = listed;
     listed.catch(() => {
@@ -52,6 +57,7 @@ export class ModelLibrary implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.#stopWatching?.();
     clearTimeout(this.#pending);
     this.#subscriptions.dispose();
   }

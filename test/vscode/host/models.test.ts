@@ -316,6 +316,23 @@ describe("the view of models", function () {
     assert.equal(await vscode.commands.executeCommand(openRunsCommand, sample("room.jpg"), { rows: [row], seed: 1, processingResolution: 96 }), "finished");
   });
 
+  it("follows what other programs download into the Hugging Face cache, and delete from it", async () => {
+    const name = "someone/own-depth";
+    const states = async (): Promise<readonly string[]> => (await library.list()).filter(({ id }) => id === name).map(({ state }) => state);
+    assert.deepEqual(await states(), []);
+    const changes: unknown[] = [];
+    const listener = library.onDidChange(() => changes.push(0));
+    try {
+      cache(name, true);
+      for (const deadline = Date.now() + 10_000; (await states())[0] !== "cached"; await new Promise((done) => setTimeout(done, 50))) assert.ok(Date.now() < deadline, "The cache is not followed.");
+      assert.ok(changes.length <= 3, `${changes.length} times listed anew for one download`);
+      rmSync(join(process.env["HF_HOME"] ?? "", "hub", "models--someone--own-depth"), { recursive: true });
+      for (const deadline = Date.now() + 10_000; (await states()).length > 0; await new Promise((done) => setTimeout(done, 50))) assert.ok(Date.now() < deadline, "What went is still listed.");
+    } finally {
+      listener.dispose();
+    }
+  });
+
   it("uses a model in the panel in front, in a row of its own", async () => {
     await vscode.commands.executeCommand("plumbline.estimate", sample("room.jpg"));
     const rows: string[] = [];
