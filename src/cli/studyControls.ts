@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { PlumblineError } from "../core/errors";
 import { describe, isObject } from "../io/jsonFile";
 import { installation } from "./engine";
+import { comparisonText } from "./studySpread";
 
 const origins = ["before", "diffusion"] as const;
 const trainings = ["e2e", "diffusion", "none"] as const;
@@ -116,7 +117,7 @@ export function controlSettings({ command, size: [height, width], scenes, sample
   const count = (value: number): string => value.toLocaleString("en-US");
   return [
     `Depth only, in miniature: ${height} x ${width} pixels, ${scenes.length} held-out rendered scenes, on CPU cores. Before: a diffusion model of images alone (${count(samples.before)} samples), the stand-in for Stable Diffusion. Diffusion model: that one trained on depth by Marigold's protocol (${count(samples.diffusion)} samples). Fine-tuning: ${count(samples.fineTuning)} samples in batches of ${batch}, the same for every run. So small a model trained so briefly says how the variants compare, not how good any of them can be.`,
-    `Seeds of the fine-tuning (order of the scenes, noise): ${seeds.join(", ")}. A figure is the mean over the seeds of the mean over the scenes, with the lowest and the highest seed; where the ranges of two overlap, the seeds bear out no difference. The models before fine-tuning were trained once. Depth is aligned to the truth by scale and shift (least squares).`,
+    `Seeds of the fine-tuning (order of the scenes, noise): ${seeds.join(", ")}. A figure is the mean over the seeds of the mean over the scenes, with the lowest and the highest seed. ${comparisonText} The models before fine-tuning were trained once. Depth is aligned to the truth by scale and shift (least squares).`,
     `In \`training/\`, \`${command}\` makes the figures (training/logs/controls.json) again.`,
   ];
 }

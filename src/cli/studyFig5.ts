@@ -2,7 +2,7 @@ import { stepsChart, type ChartPanel, type ChartSeries } from "./lineChart";
 import type { Session } from "./engine";
 import { ofScenes, writeStudy } from "./studyPage";
 import { countBelow, measureHeldOut, seedsFrom, type Measured, type Scores, type StudyOptions, type StudyRun } from "./studyScenes";
-import { compareSeeds, listed, overSeeds, sceneMeans, spreadText, type OverSeeds } from "./studySpread";
+import { compareSeeds, comparisonText, listed, overSeeds, sceneMeans, spreadText, type OverSeeds } from "./studySpread";
 
 export const steps = [1, 2, 4, 10, 20, 50] as const;
 const spacings = ["leading", "trailing"] as const;
@@ -58,7 +58,7 @@ export function figureTexts(bySeed: readonly Scores[]): readonly string[] {
 export function settingsOf({ scenes, seeds }: Pick<Measured, "scenes" | "seeds">): readonly string[] {
   return [
     `Held-out scenes ${scenes[0]} to ${scenes[scenes.length - 1]} of test/heldout (${scenes.length}); means over the scenes. Depth is aligned to the truth by scale and shift (least squares).`,
-    `Gaussian noise of the seeds ${listed(seeds)}, the same for every run of a scene. A figure is the mean over the seeds, with the lowest and the highest of them; where the ranges of two overlap, the seeds bear out no difference. The seeds say nothing of how other scenes would come out.`,
+    `Gaussian noise of the seeds ${listed(seeds)}, the same for every run of a scene. A figure is the mean over the seeds, with the lowest and the highest of them. ${comparisonText} The seeds say nothing of how other scenes would come out.`,
   ];
 }
 
@@ -77,12 +77,12 @@ function panelsOf(measured: Measured): readonly ChartPanel[] {
       })),
     );
   const panel = (quantity: Quantity, name: string, yLabel: string, from: number): ChartPanel => ({
-    title: from > 1 ? `${name}, without leading at one and two steps` : name, yLabel, series: seriesOf(quantity, from), level: { name: "E2E fine-tuned, one step", y: figure("e2e", quantity).mean },
+    title: from > 1 ? `${name}, closer: without leading at one and two steps` : name, yLabel, series: seriesOf(quantity, from), ...(from === 1 && { level: { name: "E2E fine-tuned, one step", y: figure("e2e", quantity).mean } }),
   });
   return [1, 4].flatMap((from) => [panel("absRel", "Depth", "AbsRel, %", from), panel("meanAngle", "Normals", "mean angle, °", from)]);
 }
 
-/** Which of the paper's findings show, and where they do not; a difference counts where the ranges over the seeds do not overlap. */
+/** Which of the paper's findings show, and where they do not, by `compareSeeds`. */
 export function findingOf(quantity: Quantity, measured: Pick<Measured, "of" | "scenes">): string {
   const of = (run: string): readonly (readonly number[])[] => measured.of(run).map((scores) => scores[quantity]);
   const figure = (run: string): OverSeeds => overSeeds(of(run), scaleOf[quantity]);
@@ -111,7 +111,7 @@ function fewerSteps(text: Text, compare: Compare, betterIn: (a: string, b: strin
   const against = (verdict: ReturnType<typeof compareSeeds>): readonly number[] => more.filter((count) => compare(nameOf("trailing", count), "trailing-1") === verdict);
   const [worse, alike, better] = [against("above"), against("alike"), against("below")];
   const many = `${text("trailing-50")} at 50; one step is better in ${betterIn("trailing-1", "trailing-50")}`;
-  if (better.length > 0) return { holds: false, text: `but ${listed(better)} steps (${listed(better.map((count) => text(nameOf("trailing", count))))}) are better than one, which the paper does not see` };
+  if (better.length > 0) return { holds: false, text: `but ${listed(better)} steps (${listed(better.map((count) => text(nameOf("trailing", count))))}) are better than one (${text("trailing-1")}), which the paper does not see` };
   if (worse.length === 0) return { holds: false, text: `the seeds bear out no difference between one step and more (${many})` };
   return { holds: worse.includes(50), text: `more steps make it worse (${many})${alike.length > 0 ? `, though at ${listed(alike)} the seeds bear out no difference` : ""}` };
 }

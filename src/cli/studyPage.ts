@@ -41,7 +41,7 @@ export async function writeStudy(options: StudyOptions, page: StudyPage): Promis
   const text = `# ${title}
 
 ${sectionText(page)}
-${second ? `\n## ${second.heading}\n\n${sectionText(second)}` : ""}
+${second ? `\n## ${second.heading}\n\n${sectionText(second)}\n` : ""}
 ## How it was made
 
 ${sections.flatMap(({ settings }) => settings).map((setting) => `- ${setting}`).join("\n")}
@@ -62,8 +62,7 @@ ${findings.map((finding) => `**${finding}**`).join("\n\n")}
 
 ![${alternative}](${id}.png)
 
-${[table.header, ["---", ...columns.map(() => "---:")], ...table.rows].map((row) => `| ${row.join(" | ")} |`).join("\n")}
-`;
+${[table.header, ["---", ...columns.map(() => "---:")], ...table.rows].map((row) => `| ${row.join(" | ")} |`).join("\n")}`;
 }
 
 /** What is the same each time: no date, no timings, no folders of this machine. */

@@ -14,15 +14,24 @@ export function overSeeds(bySeed: readonly (readonly number[])[], scale = 1): Ov
   return { mean: mean(values), low: Math.min(...values), high: Math.max(...values), values };
 }
 
-/** Whether every seed of `a` is below, or above, every seed of `b`; "alike" where their ranges overlap: no difference that the seeds bear out. */
-export function compareSeeds(a: OverSeeds, b: OverSeeds): "below" | "above" | "alike" {
-  if (a.high < b.low) return "below";
-  return a.low > b.high ? "above" : "alike";
+/**
+ * Whether `a` is below or above `b`, seed by seed (a figure that no seed changes is held against each). The mean of the differences must be larger
+ * than their spread, the highest less the lowest; "alike" otherwise, and where there is only one seed: no difference that the seeds bear out.
+ */
+export function compareSeeds({ values: a }: OverSeeds, { values: b }: OverSeeds): "below" | "above" | "alike" {
+  const count = a.length === 1 || b.length === 1 ? Math.max(a.length, b.length) : Math.min(a.length, b.length);
+  const differences = Array.from({ length: count }, (_, i) => a[i % a.length] - b[i % b.length]);
+  const middle = mean(differences);
+  if (count < 2 || Math.abs(middle) <= Math.max(...differences) - Math.min(...differences)) return "alike";
+  return middle < 0 ? "below" : "above";
 }
 
-/** "22.01 (21.95 to 22.10)", or the mean alone where there is one value. */
-export function spreadText({ mean: middle, low, high, values }: OverSeeds, digits: number): string {
-  return values.length > 1 ? `${middle.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})` : middle.toFixed(digits);
+/** The same in words, for a page. */
+export const comparisonText = "Two settings are compared seed by seed: a difference counts where its mean over the seeds is larger than its spread (the highest less the lowest), else the seeds bear out no difference.";
+
+/** "22.01 % (21.95 to 22.10)", or the mean alone where there is one value. */
+export function spreadText({ mean: middle, low, high, values }: OverSeeds, digits: number, unit = ""): string {
+  return values.length > 1 ? `${middle.toFixed(digits)}${unit} (${low.toFixed(digits)} to ${high.toFixed(digits)})` : `${middle.toFixed(digits)}${unit}`;
 }
 
 /** Means over the seeds, by scene: what is counted in "better in 10 of 12 scenes". */

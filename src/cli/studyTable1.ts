@@ -51,7 +51,7 @@ export async function studyTable1(session: Session, options: StudyOptions): Prom
   });
 }
 
-/** Whether the paper's order shows; a difference counts where the ranges over the seeds do not overlap. */
+/** Whether the paper's order shows, by `compareSeeds`. */
 export function findingOf(measured: Pick<Measured, "of" | "scenes">): string {
   const of = (run: string): readonly (readonly number[])[] => measured.of(run).map(({ absRel }) => absRel);
   const figure = (run: string): OverSeeds => overSeeds(of(run), 100);

@@ -31,8 +31,8 @@ export async function studyTable4(session: Session, options: StudyOptions): Prom
     svg: intervalChart([{ title: "Depth after end-to-end fine-tuning, by the noise it was trained and applied with", xLabel: "AbsRel, %", rows: variants.map(({ origin, kind, scores }): IntervalRow => ({ label: `${labels[kind]}, ${originNames[origin]}`, colour: originColours[origin], figure: overSeeds(scores.absRel, 100) })) }]),
     alternative: "AbsRel for each kind of noise and each model that fine-tuning began with: a dot for each seed and their mean",
     table: {
-      header: ["noise", "fine-tuned", "seeds", "AbsRel %", "delta1 %", "paper, NYUv2: AbsRel %"],
-      rows: variants.map(({ origin, kind, scores }) => [labels[kind], originNames[origin], String(scores.seeds.length), spreadText(overSeeds(scores.absRel, 100), 2), spreadText(overSeeds(scores.delta1, 100), 1), paper[origin][kind]]),
+      header: ["noise", "seeds", "AbsRel %", "delta1 %", "paper, NYUv2: AbsRel %"],
+      rows: variants.map(({ origin, kind, scores }) => [`${labels[kind]}, ${originNames[origin]}`, String(scores.seeds.length), spreadText(overSeeds(scores.absRel, 100), 2), spreadText(overSeeds(scores.delta1, 100), 1), paper[origin][kind]]),
     },
     settings: controlSettings(controls),
     data: { controls: { file: "training/logs/controls.json", sha256: controls.sha256 }, scenes: controls.scenes, variants },
@@ -47,7 +47,7 @@ function trainedIn(controls: Controls): Trained {
       from === origin && training === "e2e" && noise === kind && decoder === "frozen" && inference.steps === 1 && inference.spacing === "trailing" && inference.noise === kind);
 }
 
-/** Two sentences: which noise is best and whether it matters, from either model; and how the two models compare. Differences count where the ranges over the seeds do not overlap. */
+/** Two sentences: which noise is best and whether it matters, from either model; and how the two models compare. Differences count by `compareSeeds`. */
 export function findingsOf(trained: Trained): readonly string[] {
   const figure = (origin: Origin, kind: ControlNoise): OverSeeds => overSeeds(trained(origin, kind).absRel, 100);
   return [...origins.map((origin) => noiseFinding(origin, (kind) => figure(origin, kind), trained)), originFinding(figure, trained)];
@@ -67,7 +67,7 @@ function noiseFinding(origin: Origin, figure: (kind: ControlNoise) => OverSeeds,
   ].filter((part) => part !== false);
   const verdict = below.length === 2 ? "shows" : above.length > 0 ? "does not show" : below.length === 1 ? "shows in part" : "is not borne out";
   const wins = countBelow(sceneMeans(trained(origin, "zeros").absRel), sceneMeans(trained(origin, "gaussian").absRel));
-  return `Fine-tuned ${originNames[origin]}: the paper's order (zeros slightly best) ${verdict}: ${listed(order)} (AbsRel ${kinds.map((kind) => `${labels[kind]} ${spreadText(figure(kind), 2)}`).join(", ")}; zeros beat Gaussian noise in ${ofScenes(wins, trained(origin, "zeros").absRel[0].length)}). The choice matters ${size < 5 ? "little" : "more than in the paper"}: ${size.toFixed(1)} % of AbsRel between best and worst (paper: ${origin === "diffusion" ? "4" : "7"} %).`;
+  return `Fine-tuned ${originNames[origin]}: the paper's order (zeros slightly best) ${verdict}: ${listed(order)} (AbsRel ${kinds.map((kind) => `${labels[kind]} ${spreadText(figure(kind), 2, " %")}`).join(", ")}; zeros beat Gaussian noise in ${ofScenes(wins, trained(origin, "zeros").absRel[0].length)}). The choice matters ${size < 5 ? "little" : "more than in the paper"}: ${size.toFixed(1)} % of AbsRel between best and worst (paper: ${origin === "diffusion" ? "4" : "7"} %).`;
 }
 
 function originFinding(figure: (origin: Origin, kind: ControlNoise) => OverSeeds, trained: Trained): string {
@@ -76,7 +76,7 @@ function originFinding(figure: (origin: Origin, kind: ControlNoise) => OverSeeds
   const verdict = compareSeeds(after, before);
   const comparable = Math.abs(change) < 10;
   const wins = countBelow(sceneMeans(trained("diffusion", "zeros").absRel), sceneMeans(trained("before", "zeros").absRel));
-  const size = `${spreadText(before, 2)} % against ${spreadText(after, 2)} % with zeros, ${Math.abs(change).toFixed(1)} % ${change > 0 ? "more" : "less"}; paper: 5.4 against 5.2, 4 % more; the diffusion model is the better beginning in ${ofScenes(wins, trained("diffusion", "zeros").absRel[0].length)}`;
+  const size = `${spreadText(before, 2, " %")} against ${spreadText(after, 2, " %")} with zeros, ${Math.abs(change).toFixed(1)} % ${change > 0 ? "more" : "less"}; paper: 5.4 against 5.2, 4 % more; the diffusion model is the better beginning in ${ofScenes(wins, trained("diffusion", "zeros").absRel[0].length)}`;
   if (verdict === "alike") return `That a model never trained on depth is as good a beginning shows at this scale: there is no difference that the seeds bear out (${size}).`;
   return `That a model never trained on depth gives comparable results ${comparable ? "shows at this scale" : "does not show at this scale, with so few samples of fine-tuning"} (${size}).`;
 }

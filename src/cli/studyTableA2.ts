@@ -16,7 +16,7 @@ export async function studyTableA2(_session: Session, options: StudyOptions): Pr
     controlScores(controls, `end-to-end training with the decoder ${kind}`, ({ from, training, noise, decoder, inference }) =>
       from === "diffusion" && training === "e2e" && noise === "zeros" && decoder === kind && inference.steps === 1 && inference.spacing === "trailing" && inference.noise === "zeros"));
   const rows = [{ name: "frozen" as const, colour: "#2c6fbb", scores: frozen }, { name: "tuned" as const, colour: "#c77b1e", scores: tuned }];
-  return writeStudy(options, {
+  return writeStudy({ ...options, scenes: undefined }, {
     id: "tableA2",
     title: "Table A-2: the decoder frozen or fine-tuned",
     question: "The paper fine-tunes the autoencoder's decoder along with the UNet and finds no gain: the latents already hold what the frozen decoder needs. Here: the same in miniature, end-to-end fine-tuning of the diffusion model from zeros.",
@@ -36,11 +36,11 @@ export async function studyTableA2(_session: Session, options: StudyOptions): Pr
   });
 }
 
-/** Whether tuning the decoder gains nothing; a gain counts where the ranges over the seeds do not overlap. */
+/** Whether tuning the decoder gains nothing, by `compareSeeds`. */
 export function findingOf(frozen: Pick<ControlScores, "absRel">, tuned: Pick<ControlScores, "absRel">): string {
   const [a, b] = [overSeeds(frozen.absRel, 100), overSeeds(tuned.absRel, 100)];
   const wins = countBelow(sceneMeans(tuned.absRel), sceneMeans(frozen.absRel));
-  const figures = `AbsRel ${spreadText(b, 2)} % with the decoder tuned, ${spreadText(a, 2)} % with it frozen; tuned is better in ${ofScenes(wins, frozen.absRel[0].length)}`;
+  const figures = `AbsRel ${spreadText(b, 2, " %")} with the decoder tuned, ${spreadText(a, 2, " %")} with it frozen; tuned is better in ${ofScenes(wins, frozen.absRel[0].length)}`;
   switch (compareSeeds(b, a)) {
     case "alike":
       return `The paper's finding shows at this scale: fine-tuning the decoder makes no difference that the seeds bear out (${figures}).`;

@@ -3,14 +3,15 @@ import { PlumblineError } from "../../src/core/errors";
 import { intervalChart } from "../../src/cli/intervalChart";
 import { controlScores, controlSettings, parseControls, readControls } from "../../src/cli/studyControls";
 import { findingOf as findingOfEqualLength, type Variant } from "../../src/cli/studyEqualLength";
-import { overSeeds } from "../../src/cli/studySpread";
+import { compareSeeds, overSeeds, spreadText } from "../../src/cli/studySpread";
 import { findingsOf as findingsOfTable4 } from "../../src/cli/studyTable4";
 import { findingOf as findingOfTableA2 } from "../../src/cli/studyTableA2";
 
 /** Invented: two scenes about a mean. */
 const scene = (mean: number): number[] => [mean - 0.01, mean + 0.01];
-/** Three seeds about a mean. */
-const seeds = (mean: number): number[][] => [-0.001, 0, 0.001].map((offset) => scene(mean + offset));
+/** Three seeds about a mean, in another order for runs that are compared. */
+const seeds = (mean: number, order = [-1, 0, 1]): number[][] => order.map((factor) => scene(mean + 0.001 * factor));
+const turned = [1, -1, 0];
 const run = (seed: number | null, mean: number, rest: object = {}): Record<string, unknown> => ({
   from: "diffusion", training: "e2e", noise: "zeros", decoder: "frozen", seed, inference: { steps: 1, spacing: "trailing", noise: "zeros" }, scores: { absRel: scene(mean), delta1: scene(0.8) }, seconds: 1, ...rest,
 });
@@ -45,15 +46,36 @@ describe("cli/studyControls", () => {
   });
 });
 
+describe("cli/studySpread", () => {
+  const of = (...values: number[]) => overSeeds(values.map((value) => [value]));
+
+  it("compares seed by seed: a difference must be larger than its spread", () => {
+    assert.equal(compareSeeds(of(10, 12, 14), of(11, 13, 15)), "below"); // always 1, though the seeds lie 4 apart
+    assert.equal(compareSeeds(of(11, 13, 15), of(10, 12, 14)), "above");
+    assert.equal(compareSeeds(of(10, 12, 14), of(10.5, 12.5, 16)), "alike"); // 0.5, 0.5 and 2: 1 on average, 1.5 apart
+  });
+
+  it("holds a figure that no seed changes against each, and takes one seed for no evidence", () => {
+    assert.equal(compareSeeds(of(5), of(10, 11, 12)), "below");
+    assert.equal(compareSeeds(of(10), of(10, 11, 12)), "alike");
+    assert.equal(compareSeeds(of(5), of(10)), "alike");
+  });
+
+  it("says a figure with its range", () => {
+    assert.equal(spreadText(overSeeds([[0.2, 0.3], [0.2, 0.2]], 100), 1), "22.5 (20.0 to 25.0)");
+    assert.equal(spreadText(of(3), 2), "3.00");
+  });
+});
+
 describe("what the training controls find, in words", () => {
-  const trained = (means: Readonly<Record<string, number>>) => (origin: string, kind: string) => ({ seeds: [1, 2, 3], absRel: seeds(means[`${origin} ${kind}`]), delta1: seeds(0.8) });
+  const trained = (means: Readonly<Record<string, number>>) => (origin: string, kind: string) => ({ seeds: [1, 2, 3], absRel: seeds(means[`${origin} ${kind}`], (kind === "zeros") === (origin === "before") ? turned : undefined), delta1: seeds(0.8) });
   const paper = { "diffusion gaussian": 0.205, "diffusion pyramid": 0.206, "diffusion zeros": 0.2, "before gaussian": 0.22, "before pyramid": 0.23, "before zeros": 0.208 };
 
   it("says of Table 4 whether zeros are best, whether it matters, and whether the beginning does", () => {
     const [after, before, origins] = findingsOfTable4(trained(paper));
-    assert.match(after, /^Fine-tuned from the diffusion model: the paper's order \(zeros slightly best\) shows: zeros are better than Gaussian and pyramid noise .*zeros 20\.00 \(19\.90 to 20\.10\); zeros beat Gaussian noise in 2 of 2 scenes\)\. The choice matters little: 3\.0 %/);
+    assert.match(after, /^Fine-tuned from the diffusion model: the paper's order \(zeros slightly best\) shows: zeros are better than Gaussian and pyramid noise .*zeros 20\.00 % \(19\.90 to 20\.10\); zeros beat Gaussian noise in 2 of 2 scenes\)\. The choice matters little: 3\.0 %/);
     assert.match(before, /^Fine-tuned from the model before it: .* shows: .* matters more than in the paper: 10\.6 %/);
-    assert.match(origins, /comparable results shows at this scale \(20\.80 \(20\.70 to 20\.90\) % against 20\.00 .* 4\.0 % more; .* better beginning in 2 of 2 scenes/);
+    assert.match(origins, /comparable results shows at this scale \(20\.80 % \(20\.70 to 20\.90\) against 20\.00 .* 4\.0 % more; .* better beginning in 2 of 2 scenes/);
   });
 
   it("says of Table 4 what the seeds do not bear out", () => {
@@ -65,15 +87,15 @@ describe("what the training controls find, in words", () => {
   });
 
   it("says of Table A-2 whether tuning the decoder gains anything", () => {
-    assert.match(findingOfTableA2({ absRel: seeds(0.2) }, { absRel: seeds(0.201) }), /^The paper's finding shows .* no difference that the seeds bear out \(AbsRel 20\.10 \(20\.00 to 20\.20\) % with the decoder tuned.* better in 0 of 2 scenes\)/);
-    assert.match(findingOfTableA2({ absRel: seeds(0.2) }, { absRel: seeds(0.21) }), /^The paper's finding shows .* makes things worse/);
-    assert.match(findingOfTableA2({ absRel: seeds(0.2) }, { absRel: seeds(0.19) }), /does not show at this scale: fine-tuning the decoder gains 5\.0 %/);
+    assert.match(findingOfTableA2({ absRel: seeds(0.2) }, { absRel: seeds(0.201, turned) }), /^The paper's finding shows .* no difference that the seeds bear out \(AbsRel 20\.10 % \(20\.00 to 20\.20\) with the decoder tuned.* better in 0 of 2 scenes\)/);
+    assert.match(findingOfTableA2({ absRel: seeds(0.2) }, { absRel: seeds(0.21, turned) }), /^The paper's finding shows .* makes things worse/);
+    assert.match(findingOfTableA2({ absRel: seeds(0.2) }, { absRel: seeds(0.19, turned) }), /does not show at this scale: fine-tuning the decoder gains 5\.0 %/);
   });
 
   it("holds end-to-end fine-tuning against the best that further diffusion training gives", () => {
-    const variant = (training: Variant["training"], mean: number, inference = "1 trailing step from zeros"): Variant => ({ training, inference, seeds: [1, 2, 3], absRel: training === "none" ? [scene(mean)] : seeds(mean), delta1: seeds(0.8) });
+    const variant = (training: Variant["training"], mean: number, inference = "1 trailing step from zeros"): Variant => ({ training, inference, seeds: [1, 2, 3], absRel: training === "none" ? [scene(mean)] : seeds(mean, training === "e2e" ? turned : undefined), delta1: seeds(0.8) });
     const further = [variant("none", 0.25), variant("none", 0.4, "1 leading step from Gaussian noise"), variant("diffusion", 0.245), variant("diffusion", 0.24, "10 trailing steps from Gaussian noise")];
-    assert.match(findingOfEqualLength([...further, variant("e2e", 0.2)]), /^The paper's point shows .*AbsRel 20\.00 \(19\.90 to 20\.10\) % against 24\.00 \(23\.90 to 24\.10\) % at best \(10 trailing steps from Gaussian noise\); end to end is better in 2 of 2 scenes\)\. Before either it was 25\.00 % at best \(1 trailing step from zeros\): end-to-end fine-tuning takes off 20\.0 % of it and longer diffusion training 4\.0 %\.$/);
+    assert.match(findingOfEqualLength([...further, variant("e2e", 0.2)]), /^The paper's point shows .*AbsRel 20\.00 % \(19\.90 to 20\.10\) against 24\.00 % \(23\.90 to 24\.10\) at best \(10 trailing steps from Gaussian noise\); end to end is better in 2 of 2 scenes\)\. Before either it was 25\.00 % at best \(1 trailing step from zeros\): end-to-end fine-tuning takes off 20\.0 % of it and longer diffusion training 4\.0 %\.$/);
     assert.match(findingOfEqualLength([...further, variant("e2e", 0.2405)]), /not borne out at this scale/);
     assert.match(findingOfEqualLength([...further, variant("e2e", 0.27)]), /does not show at this scale: equally long further diffusion training is better/);
   });
