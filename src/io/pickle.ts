@@ -2,26 +2,34 @@ import { damaged } from "./jsonFile";
 
 // A reader of Python pickles (protocols 2 to 5) that runs nothing. A pickle is a program for a stack machine; the
 // instructions that make plain values are carried out here, those that would import or call something only select an
-// entry of a list of permitted names. Opcodes: CPython, Lib/pickletools.py.
+// entry of a list of known names. A call of any other leaves an empty place. Opcodes: CPython, Lib/pickletools.py.
 
 /** What a pickle may refer to. */
 export interface PickleRules {
-  /** By full name ("module.name"), what calling it with positional arguments stands for here; undefined for names that are only passed on. */
-  readonly names: ReadonlyMap<string, ((args: readonly unknown[]) => unknown) | undefined>;
+  /** By full name ("module.name"), what calling it with positional arguments stands for here. */
+  readonly names: ReadonlyMap<string, (args: readonly unknown[]) => unknown>;
   /** What a persistent id, the pickle's word for data kept beside it, stands for. */
   persistent(id: unknown): unknown;
   /** The error for anything else; `found` is a phrase. */
   refused(found: string): Error;
 }
 
-/** A permitted name, where the pickle passes it on as a value. */
+/** A name of Python's, known or not, where the pickle passes it on as a value. Nothing is behind it. */
 export class PickledName {
   constructor(readonly name: string) {}
 }
 
+/** The place of an object that a call of an unknown name would make. It is never made; what the pickle puts into it is dropped. */
+export class OpaqueObject {
+  constructor(
+    readonly name: string,
+    readonly args: readonly unknown[],
+  ) {}
+}
+
 /**
  * The value of a pickle: dictionaries are Maps, lists and tuples arrays, whole numbers numbers or (beyond 2^53) bigints.
- * Lists and dictionaries may occur in several places, and in themselves.
+ * Lists and dictionaries may occur in several places, and in themselves. Objects of other classes are `OpaqueObject`s.
  * Throws what `rules.refused` makes of other content, `bad-model` naming `subject` for damaged bytes.
  */
 export function parsePickle(bytes: Buffer, subject: string, rules: PickleRules): unknown {
@@ -103,17 +111,17 @@ class Machine {
     return items;
   }
 
-  /** A list or dictionary that an instruction wants on top of the stack. */
-  container<T extends unknown[] | Map<unknown, unknown>>(isKind: (value: unknown) => value is T, kind: string): T {
+  /** A list or dictionary that an instruction wants on top of the stack; undefined where an opaque object has its place. */
+  container<T extends unknown[] | Map<unknown, unknown>>(isKind: (value: unknown) => value is T, kind: string): T | undefined {
     const value = this.top();
+    if (value instanceof OpaqueObject) return undefined;
     if (!isKind(value)) throw this.broken(kind, `a ${typeof value}`);
     return value;
   }
 
   name(module: unknown, name: unknown): PickledName {
-    const full = `${String(module)}.${String(name)}`;
-    if (!this.rules.names.has(full)) throw this.rules.refused(full);
-    return new PickledName(full);
+    if (typeof module !== "string" || typeof name !== "string" || module.length + name.length > 200) throw this.broken("a module and a name", "something else");
+    return new PickledName(`${module}.${name}`);
   }
 
   recall(key: number): void {
@@ -133,22 +141,28 @@ const isDictionary = (value: unknown): value is Map<unknown, unknown> => value i
 function setItems(machine: Machine, items: readonly unknown[]): void {
   const dictionary = machine.container(isDictionary, "a dictionary");
   if (items.length % 2 !== 0) throw machine.broken("keys with values", "a key without one");
-  for (let i = 0; i < items.length; i += 2) dictionary.set(items[i], items[i + 1]);
+  for (let i = 0; i < items.length; i += 2) dictionary?.set(items[i], items[i + 1]);
+}
+
+function append(machine: Machine, items: readonly unknown[]): void {
+  const list = machine.container(isList, "a list");
+  for (const item of items) list?.push(item);
 }
 
 function call(machine: Machine): void {
   const args = machine.pop();
   const callee = machine.pop();
   if (!isList(args)) throw machine.broken("a tuple of arguments", `a ${typeof args}`);
-  const stand = callee instanceof PickledName ? machine.rules.names.get(callee.name) : undefined;
-  if (!stand) throw machine.rules.refused(callee instanceof PickledName ? `a call of ${callee.name}` : "a call of a value");
-  machine.push(stand(args));
+  if (!(callee instanceof PickledName)) throw machine.rules.refused("a call of a value");
+  const stand = machine.rules.names.get(callee.name);
+  machine.push(stand ? stand(args) : new OpaqueObject(callee.name, args));
 }
 
-/** Attributes of an ordered dictionary (PyTorch keeps versions there) are dropped; no other object has any. */
+/** Attributes of an ordered dictionary (PyTorch keeps versions there) and of what is opaque are dropped; no other object has any. */
 function build(machine: Machine): void {
   machine.pop();
-  if (!isDictionary(machine.top())) throw machine.rules.refused("an object with attributes");
+  const object = machine.top();
+  if (!isDictionary(object) && !(object instanceof OpaqueObject)) throw machine.rules.refused("an object with attributes");
 }
 
 /** Two's complement, little-endian. */
@@ -180,8 +194,8 @@ const instructions: ReadonlyMap<number, (m: Machine) => void> = new Map([
   [0x85, (m) => m.push([m.pop()])], // TUPLE1
   [0x86, (m) => m.push([m.pop(), m.pop()].reverse())], // TUPLE2
   [0x87, (m) => m.push([m.pop(), m.pop(), m.pop()].reverse())], // TUPLE3
-  [0x61, (m) => { const item = m.pop(); m.container(isList, "a list").push(item); }], // APPEND
-  [0x65, (m) => { const items = m.popToMark(); for (const item of items) m.container(isList, "a list").push(item); }], // APPENDS
+  [0x61, (m) => append(m, [m.pop()])], // APPEND
+  [0x65, (m) => append(m, m.popToMark())], // APPENDS
   [0x73, (m) => { const value = m.pop(); setItems(m, [m.pop(), value]); }], // SETITEM
   [0x75, (m) => setItems(m, m.popToMark())], // SETITEMS
   [0x71, (m) => void m.memo.set(m.byte(), m.top())], // BINPUT
@@ -192,6 +206,7 @@ const instructions: ReadonlyMap<number, (m: Machine) => void> = new Map([
   [0x63, (m) => m.push(m.name(m.line(), m.line()))], // GLOBAL
   [0x93, (m) => { const name = m.pop(); m.push(m.name(m.pop(), name)); }], // STACK_GLOBAL
   [0x52, call], // REDUCE
+  [0x81, call], // NEWOBJ: a class without its initialiser, which here is no difference
   [0x62, build], // BUILD
   [0x51, (m) => m.push(m.rules.persistent(m.pop()))], // BINPERSID
 ]);

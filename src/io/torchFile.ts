@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import { PlumblineError } from "../core/errors";
 import { elementCount } from "../core/tensor";
 import { damaged, notFound } from "./jsonFile";
-import { parsePickle, PickledName, type PickleRules } from "./pickle";
+import { OpaqueObject, parsePickle, PickledName, type PickleRules } from "./pickle";
 import type { SafetensorsDtype, SafetensorsEntry, SafetensorsFile } from "./safetensors";
 import { isShardIndex, openShards } from "./shards";
 import { openZip, type OpenZip } from "./zipFile";
@@ -10,7 +10,7 @@ import { openZip, type OpenZip } from "./zipFile";
 // Layout of torch.save since PyTorch 1.6 (torch/serialization.py, _save): a zip file whose entries are stored as they
 // are. NAME/data.pkl is a pickle of the saved object, in which a tensor is a call
 //   torch._utils._rebuild_tensor_v2(storage, storage offset, size, stride, requires_grad, backward_hooks)
-// and a storage the persistent id ("storage", torch.<type>Storage, key, location, number of elements), whose elements
+// (in a Parameter, the first argument of torch._utils._rebuild_parameter), and a storage the persistent id ("storage", torch.<type>Storage, key, location, number of elements), whose elements
 // are the entry NAME/data/<key>. Offset, stride and numbers count elements.
 
 const dtypes: Readonly<Record<string, readonly [SafetensorsDtype, number]>> = {
@@ -45,14 +45,15 @@ class TensorView {
 
 /**
  * Reads where the tensors of a checkpoint lie that torch.save wrote (`.bin`, `.pt`, `.ckpt`), or all that a
- * `.bin.index.json` names. Nothing of the pickle is run, and only tensors, plain containers, numbers and strings are taken.
+ * `.bin.index.json` names. Nothing of the pickle is run, and only tensors, plain containers, numbers and strings are taken: objects of other
+ * classes, which training programs save beside the weights, are left out.
  *
  * A tensor of a nested dictionary is called by the keys that lead to it, joined by dots; the keys "state_dict" and "model"
  * of the outermost dictionary are left out. What is no tensor is kept in `metadata` under such a name, as text; a list of
  * numbers or strings is one JSON text. Tensors may share their data only completely (tied weights).
  *
- * Throws `not-found`; `unsupported`, with how to convert, for the format before 1.6, other content and tensors that are
- * not contiguous; `bad-model` naming file, tensor, what was expected and what was found.
+ * Throws `not-found`; `unsupported`, with how to convert, for the format before 1.6, a file in which only other objects hold tensors, and tensors that
+ * are of other kinds or not contiguous; `bad-model` naming file, tensor, what was expected and what was found.
  */
 export async function openTorchFile(path: string): Promise<SafetensorsFile> {
   return isShardIndex(path) ? openShards(path, ".bin", openArchive) : openArchive(path);
@@ -107,17 +108,23 @@ async function readEntry(path: string, zip: OpenZip, name: string, maxBytes: num
   return Buffer.concat(chunks);
 }
 
-/** The only names that a pickle may use, and what they stand for here. */
+/** The only names of a pickle that mean something here. */
 function rules(path: string): PickleRules {
-  const storages = Object.keys(dtypes).map((type) => [`torch.${type}Storage`, undefined] as const);
+  const parameter = ([view]: readonly unknown[]): TensorView => {
+    if (!(view instanceof TensorView)) throw damaged(path, "a tensor for each parameter", "another argument");
+    return view;
+  };
   return {
-    names: new Map<string, ((args: readonly unknown[]) => unknown) | undefined>([
-      ...storages,
+    names: new Map<string, (args: readonly unknown[]) => unknown>([
       ["collections.OrderedDict", (args) => {
         if (args.length > 0) throw refused(path, "an OrderedDict made from other values");
         return new Map();
       }],
+      // Its argument makes values for missing keys; there are none.
+      ["collections.defaultdict", () => new Map()],
       ["torch._utils._rebuild_tensor_v2", (args) => tensorView(path, args)],
+      ["torch._utils._rebuild_parameter", parameter],
+      ["torch._utils._rebuild_parameter_with_state", parameter],
     ]),
     persistent: (id) => storage(path, id),
     refused: (found) => refused(path, found),
@@ -141,11 +148,12 @@ function tensorView(path: string, [base, start, dims, strides]: readonly unknown
   return new TensorView(base, start, dims, strides);
 }
 
-/** Tensors and other values of an object, by name. */
+/** Tensors and plain values of an object, by name; what is neither is left out. */
 function flatten(path: string, value: unknown): { views: ReadonlyMap<string, TensorView>; metadata: Readonly<Record<string, string>> } {
   if (!(value instanceof Map)) throw refused(path, "an object that is no dictionary of tensors");
   const views = new Map<string, TensorView>();
   const metadata = new Map<string, string>();
+  const leftOut = new Set<string>();
   let count = 0;
   const visit = (name: string, item: unknown, depth: number): void => {
     if (++count > maxValues || depth > maxDepth) throw damaged(path, `at most ${maxValues} values, ${maxDepth} deep`, "more, or values that contain themselves");
@@ -154,24 +162,30 @@ function flatten(path: string, value: unknown): { views: ReadonlyMap<string, Ten
       views.set(name, item);
     } else if (item instanceof Map) {
       const dictionary: ReadonlyMap<unknown, unknown> = item;
-      for (const [key, inner] of dictionary) visit(name === "" ? String(key) : `${name}.${String(key)}`, inner, depth + 1);
+      for (const [key, inner] of dictionary) if (isScalar(key)) visit(name === "" ? String(key) : `${name}.${String(key)}`, inner, depth + 1);
     } else if (Array.isArray(item) && item.every(isScalar)) {
       count += item.length;
       metadata.set(name, JSON.stringify(item));
     } else if (Array.isArray(item)) {
       item.forEach((inner, i) => visit(`${name}.${i}`, inner, depth + 1));
+    } else if (item instanceof OpaqueObject || item instanceof PickledName) {
+      // A kind of tensor that is not known here is a weight that would be missing.
+      if (item instanceof OpaqueObject && holdsTensor(item.args)) throw refused(path, `"${name}", a tensor made by ${item.name}`);
+      leftOut.add(item.name);
     } else {
-      metadata.set(name, plainText(path, name, item));
+      if (item instanceof Storage) throw refused(path, `"${name}", a storage without a tensor`);
+      metadata.set(name, String(item));
     }
   };
   const weights = ["state_dict", "model"].find((key) => value.get(key) instanceof Map);
-  for (const [key, inner] of value as ReadonlyMap<unknown, unknown>) visit(key === weights ? "" : String(key), inner, 1);
+  for (const [key, inner] of value as ReadonlyMap<unknown, unknown>) if (isScalar(key)) visit(key === weights ? "" : String(key), inner, 1);
+  if (views.size === 0 && leftOut.size > 0) throw refused(path, `no tensors but in objects of ${[...leftOut].slice(0, 3).join(", ")}`);
   return { views, metadata: Object.fromEntries(metadata) };
 }
 
-function plainText(path: string, name: string, item: unknown): string {
-  if (item instanceof Storage || item instanceof PickledName) throw refused(path, `"${name}", ${item instanceof Storage ? "a storage" : item.name} without a tensor`);
-  return String(item);
+/** Looked for as deep, and among as many, as PyTorch's own calls have arguments. */
+function holdsTensor(args: readonly unknown[], depth = 3): boolean {
+  return depth > 0 && args.slice(0, 16).some((arg) => arg instanceof Storage || arg instanceof TensorView || (Array.isArray(arg) && holdsTensor(arg, depth - 1)));
 }
 
 /** Where a tensor lies in the file. */
