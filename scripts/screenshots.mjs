@@ -1,21 +1,13 @@
 #!/usr/bin/env node
 // Takes the pictures of the README anew: media/screenshots/*.png, from a real VS Code.
-import { spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { root, setUp } from "./setup.mjs";
+import { takePicture, wantedOf } from "./pictures.mjs";
+import { root } from "./setup.mjs";
 
-if (!process.execArgv.includes("--import=tsx")) {
-  // The set-up brings the loader that the window's driver, written for the tests, needs.
-  const editor = await setUp("test");
-  const environment = { ...process.env, PLUMBLINE_BROWSER: editor.browser, PLUMBLINE_VSCODE: editor.vscode, PLUMBLINE_VSCODE_KIND: editor.kind };
-  process.exit(spawnSync(process.execPath, ["--import=tsx", ...process.argv.slice(1)], { cwd: root, env: environment, stdio: "inherit" }).status ?? 1);
-}
 const { chooseInExplorer, openWorkbench, panelFrame, runCommand } = await import("../test/vscode/ui/workbench.ts");
 const { readAt, waitIdle } = await import("../test/vscode/ui/tiles.ts");
 
 const folder = join(root, "media/samples");
-const out = join(root, "media/screenshots");
 const estimate = "Estimate Geometry";
 const compare = "Compare Multi-Step vs Single-Step";
 const inspect = "Inspect Denoising Steps";
@@ -65,9 +57,7 @@ const pictures = [
   { name: "space-dark", entry: inspect, image: "pagoda.jpg", theme: "dark", open: openSpace },
 ];
 
-mkdirSync(out, { recursive: true });
-const wanted = process.argv.slice(2);
-for (const { name, entry, image, theme, add, tile, open, height = 900 } of pictures.filter((picture) => wanted.length === 0 || wanted.includes(picture.name))) {
+for (const { name, entry, image, theme, add, tile, open, height = 900 } of wantedOf(pictures)) {
   const workbench = await openWorkbench({ folder, theme, size: { width: 1440, height } });
   try {
     await chooseInExplorer(workbench.page, [image], entry);
@@ -82,8 +72,7 @@ for (const { name, entry, image, theme, add, tile, open, height = 900 } of pictu
     // Notices of the editor itself are not what is shown.
     await runCommand(workbench.page, "Notifications: Clear All Notifications");
     if (tile) await readAt(frame, tile, { u: 0.45, v: 0.55 }, [tile]);
-    await workbench.page.screenshot({ path: join(out, `${name}.png`) });
-    console.log(join("media/screenshots", `${name}.png`));
+    await takePicture(workbench.page, name);
   } finally {
     await workbench.close();
   }

@@ -1,17 +1,11 @@
 #!/usr/bin/env node
 // Takes the pictures of the view of models anew: media/screenshots/models-*.png, from a real VS Code with a made-up Hugging Face cache.
-import { spawnSync } from "node:child_process";
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { root, setUp } from "./setup.mjs";
+import { takePicture, wantedOf } from "./pictures.mjs";
+import { root } from "./setup.mjs";
 
-if (!process.execArgv.includes("--import=tsx")) {
-  // The set-up brings the loader that the window's driver, written for the tests, needs.
-  const editor = await setUp("test");
-  const environment = { ...process.env, PLUMBLINE_BROWSER: editor.browser, PLUMBLINE_VSCODE: editor.vscode, PLUMBLINE_VSCODE_KIND: editor.kind };
-  process.exit(spawnSync(process.execPath, ["--import=tsx", ...process.argv.slice(1)], { cwd: root, env: environment, stdio: "inherit" }).status ?? 1);
-}
 const { openWorkbench, runCommand } = await import("../test/vscode/ui/workbench.ts");
 
 /** A photograph, two checkpoints in a cache, one of them without its UNet, and a download that was paused; the checkpoints are those of the tests. */
@@ -37,13 +31,10 @@ const pictures = [
   { name: "models-contrast", theme: "highContrast" },
 ];
 
-const out = join(root, "media/screenshots");
-mkdirSync(out, { recursive: true });
-const wanted = process.argv.slice(2);
 const places = makePlaces();
 Object.assign(process.env, { PLUMBLINE_HOME: places.home, HF_HOME: places.huggingFace });
 try {
-  for (const { name, theme } of pictures.filter((picture) => wanted.length === 0 || wanted.includes(picture.name))) {
+  for (const { name, theme } of wantedOf(pictures)) {
     const { page, close } = await openWorkbench({ folder: places.workspace, theme, size: { width: 1280, height: 800 } });
     try {
       await page.locator(".activitybar .action-label[aria-label='Plumbline']").click({ timeout: 60_000 });
@@ -61,8 +52,7 @@ try {
       await rows.filter({ hasText: "Marigold depth v1-0" }).hover({ position: { x: 500, y: 10 } });
       await page.locator(".monaco-hover table, .workbench-hover table").first().waitFor({ timeout: 15_000 });
       await page.waitForTimeout(500);
-      await page.screenshot({ path: join(out, `${name}.png`) });
-      console.log(join("media/screenshots", `${name}.png`));
+      await takePicture(page, name);
     } catch (error) {
       await page.screenshot({ path: join(tmpdir(), "plumbline-screenshot-failed.png") });
       throw error;

@@ -1,17 +1,11 @@
 #!/usr/bin/env node
 // Takes the pictures of spot checks anew: media/screenshots/spot-*.png, from a real VS Code.
-import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { root, setUp } from "./setup.mjs";
+import { takePicture, wantedOf } from "./pictures.mjs";
+import { root } from "./setup.mjs";
 
-if (!process.execArgv.includes("--import=tsx")) {
-  // The set-up brings the loader that the window's driver, written for the tests, needs.
-  const editor = await setUp("test");
-  const environment = { ...process.env, PLUMBLINE_BROWSER: editor.browser, PLUMBLINE_VSCODE: editor.vscode, PLUMBLINE_VSCODE_KIND: editor.kind };
-  process.exit(spawnSync(process.execPath, ["--import=tsx", ...process.argv.slice(1)], { cwd: root, env: environment, stdio: "inherit" }).status ?? 1);
-}
 const { chooseInExplorer, openWorkbench, panelFrame, runCommand } = await import("../test/vscode/ui/workbench.ts");
 const { choose } = await import("../test/vscode/ui/spot.ts");
 
@@ -42,12 +36,9 @@ const pictures = [
   { name: "spot-contrast", theme: "highContrast", kind: "Normals", metric: "consistency" },
 ];
 
-const out = join(root, "media/screenshots");
-mkdirSync(out, { recursive: true });
-const wanted = process.argv.slice(2);
 const workspace = makeWorkspace();
 try {
-  for (const { name, theme, kind, metric, settings } of pictures.filter((picture) => wanted.length === 0 || wanted.includes(picture.name))) {
+  for (const { name, theme, kind, metric, settings } of wantedOf(pictures)) {
     const { page, close } = await openWorkbench({ folder: workspace, theme, size: { width: 1440, height: 900 } });
     try {
       await chooseInExplorer(page, ["scenes"], "Spot-Check Geometry");
@@ -61,8 +52,7 @@ try {
       if (settings) await frame.locator("vscode-button", { hasText: "Settings" }).click();
       await runCommand(page, "Notifications: Clear All Notifications");
       await page.waitForTimeout(1500);
-      await page.screenshot({ path: join(out, `${name}.png`) });
-      console.log(join("media/screenshots", `${name}.png`));
+      await takePicture(page, name);
     } finally {
       await close();
     }

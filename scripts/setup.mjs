@@ -150,6 +150,17 @@ export async function setUp(needs) {
   return setUpEditor();
 }
 
+/** Tells tests and measurements which browser and VS Code to drive. */
+export function editorEnvironment({ browser, vscode, kind }) {
+  return { PLUMBLINE_BROWSER: browser, PLUMBLINE_VSCODE: vscode, PLUMBLINE_VSCODE_KIND: kind };
+}
+
+/** Sets up a VS Code and runs a program that drives it, with the loader that the driver, written for the tests, needs. Resolves to its exit code. */
+export async function runInEditor(program, args) {
+  const environment = { ...process.env, ...editorEnvironment(await setUp("test")) };
+  return spawnSync(process.execPath, ["--import=tsx", program, ...args], { cwd: root, env: environment, stdio: "inherit" }).status ?? 1;
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const needs = process.argv[2] ?? "demo";
   if (needs !== "demo" && needs !== "test") {

@@ -6,7 +6,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { SetupError, root, setUp } from "./setup.mjs";
+import { SetupError, editorEnvironment, root, setUp } from "./setup.mjs";
 
 const bin = (name) => join(root, "node_modules", name);
 
@@ -88,7 +88,7 @@ let passed = 0;
 let failed = 0;
 try {
   const editor = await setUp(wanted.length > 0 && wanted.every((name) => name === "unit") ? "demo" : "test");
-  const environment = editor ? { PLUMBLINE_BROWSER: editor.browser, PLUMBLINE_VSCODE: editor.vscode, PLUMBLINE_VSCODE_KIND: editor.kind } : {};
+  const environment = editor ? editorEnvironment(editor) : {};
   mkdirSync(join(root, "out"), { recursive: true });
   if (wanted.length === 0) {
     for (const [name, args] of [["typecheck", [bin("typescript/bin/tsc"), "-p", "."]], ["lint", [bin("eslint/bin/eslint.js"), ".", "--max-warnings", "0"]]]) {
