@@ -23,6 +23,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from renderer.photographs import PhotographBank  # noqa: E402
 from renderer.scenes import Scene, render_scene  # noqa: E402
 from renderer.textures import TextureBank  # noqa: E402
 
@@ -36,12 +37,15 @@ DEFAULTS: dict[str, Any] = {
         # wide: share of scenes of the wide mixture (renderer/wide.py).
         "train": {"seed": 1, "textureSeed": 11, "count": 10240, "wide": 0.0},
         "train-wide": {"seed": 5, "textureSeed": 21, "count": 16384, "wide": 0.75},
+        # photographs: share of the surfaces with photographic textures (fetchTextures.py).
+        "train-photo": {"seed": 7, "textureSeed": 31, "count": 16384, "wide": 0.8, "photographs": 0.75},
         "validation": {"seed": 3, "textureSeed": 13, "count": 192, "wide": 0.0},
         "heldout": {"seed": 2, "textureSeed": 12, "count": 48, "wide": 0.0},
         "heldout-wide": {"seed": 6, "textureSeed": 22, "count": 64, "wide": 1.0},
     },
 }
 GENERATOR = "training/renderer"
+PHOTOGRAPHS = Path(__file__).parent / ".cache" / "textures" / "photographs.npz"
 
 
 def load_options(config: Path | None) -> dict[str, Any]:
@@ -49,6 +53,13 @@ def load_options(config: Path | None) -> dict[str, Any]:
     given = json.loads(config.read_text()).get("scenes", {}) if config is not None and config.exists() else {}
     splits = {name: {**split, **given.get("splits", {}).get(name, {})} for name, split in DEFAULTS["splits"].items()}
     return {**DEFAULTS, **given, "splits": splits}
+
+
+def texture_bank(split: dict[str, Any], options: dict[str, Any]) -> TextureBank:
+    """The bank of a split: patterns alone, or with photographs."""
+    if split.get("photographs", 0) > 0:
+        return PhotographBank(split["textureSeed"], options["texturesEach"], PHOTOGRAPHS, split["photographs"])
+    return TextureBank(split["textureSeed"], options["texturesEach"])
 
 
 def write_shard(path: Path, scenes: list[Scene]) -> None:
@@ -93,7 +104,7 @@ def report(done: Any, total: int, workers: list[mp.Process]) -> None:
 def render_split(out: Path, options: dict[str, Any], split: str, count: int, processes: int) -> None:
     """Renders a split to shards with several processes."""
     chosen, size = options["splits"][split], (options["height"], options["width"])
-    bank = TextureBank(chosen["textureSeed"], options["texturesEach"])
+    bank = texture_bank(chosen, options)
     render_scene(chosen["seed"], 0, bank, 16, 16)  # compiles before the processes fork
     out.mkdir(parents=True, exist_ok=True)
     shards = [k for k in range(-(-count // SHARD)) if not (out / f"shard_{k:05d}.npz").exists()]
@@ -117,7 +128,7 @@ def scene_images(scene: Scene) -> Iterator[tuple[str, Image.Image]]:
 def render_heldout(out: Path, options: dict[str, Any], name: str, count: int) -> None:
     """Renders the held-out set as PNG files and an index."""
     split, height, width = options["splits"][name], options["height"], options["width"]
-    bank = TextureBank(split["textureSeed"], options["texturesEach"])
+    bank = texture_bank(split, options)
     out.mkdir(parents=True, exist_ok=True)
     entries = []
     for index in range(count):

@@ -128,11 +128,14 @@ class SceneBuilder:
             other = base * np.exp(rng.normal(0, contrast)) * np.exp(rng.normal(0, 0.15, 3))
         if third is None:
             third = base * np.exp(rng.normal(-0.3, contrast)) * np.exp(rng.normal(0, 0.2, 3))
-        row[tr.TEXTURE] = self.bank.pick(rng, *families)
+        texture, tint = self.bank.surface(rng, families, base, fit is not None)
+        row[tr.TEXTURE] = texture
         row[tr.SCALE_U:tr.SCALE_V + 1] = scale * np.exp(rng.normal(0, 0.25)) if fit is None else fit
         row[tr.FIT] = fit is not None
         row[tr.SHIFT_U:tr.SHIFT_V + 1] = rng.random(2) if fit is None else 0
         row[tr.COLOUR:tr.COLOUR + 9] = np.clip(np.concatenate([base, other, third]), 0.005, 0.95)
+        if tint is not None:
+            row[tr.PHOTOGRAPH], row[tr.COLOUR:tr.COLOUR + 3] = 1, tint
         row[tr.SPECULAR] = gloss * rng.uniform(0.05, 0.5)
         row[tr.GLOSS] = np.exp(rng.uniform(np.log(8), np.log(150)))
         row[tr.EMISSION], row[tr.MIRROR], row[tr.SHADOWLESS] = emission, mirror, shadowless

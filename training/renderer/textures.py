@@ -5,6 +5,10 @@ overlay of its third colour, and a fine brightness grain. Colours belong to mate
 pattern serves many looks.
 """
 
+from __future__ import annotations
+
+from typing import Sequence
+
 import numpy as np
 
 SIDE = 256
@@ -276,6 +280,17 @@ PATTERNS = (plain, wood, bricks, tiles, stripes, plaid, marble, rough, stones, s
             fur, leaves, grass, bark, cracks, pebbles, patches, weave)
 
 
+def pyramid(field: np.ndarray) -> np.ndarray:
+    """All mip levels of a field [256,256,3] in [0,1], one after the other, u8."""
+    parts = []
+    for _ in range(LEVELS):
+        parts.append(np.round(np.clip(field, 0, 1) * 255).astype(np.uint8).ravel())
+        half = max(1, field.shape[0] // 2)
+        if field.shape[0] > 1:
+            field = field.reshape(half, 2, half, 2, 3).mean((1, 3))
+    return np.concatenate(parts)
+
+
 class TextureBank:
     """`each` patterns of every family; data [T, mips] u8 of three interleaved fields."""
 
@@ -285,19 +300,12 @@ class TextureBank:
         self.families: dict[str, list[int]] = {}
         for family in PATTERNS:
             self.families[family.__name__] = list(range(len(rows), len(rows) + each))
-            rows.extend(self._pyramid(np.stack(family(rng), -1)) for _ in range(each))
+            rows.extend(pyramid(np.stack(family(rng), -1)) for _ in range(each))
         self.data = np.stack(rows)
 
-    @staticmethod
-    def _pyramid(field: np.ndarray) -> np.ndarray:
-        """All mip levels of a field [256,256,3] in [0,1], one after the other, u8."""
-        parts = []
-        for _ in range(LEVELS):
-            parts.append(np.round(np.clip(field, 0, 1) * 255).astype(np.uint8).ravel())
-            half = max(1, field.shape[0] // 2)
-            if field.shape[0] > 1:
-                field = field.reshape(half, 2, half, 2, 3).mean((1, 3))
-        return np.concatenate(parts)
+    def surface(self, rng: np.random.Generator, families: Sequence[str], base: np.ndarray, whole: bool) -> tuple[int, np.ndarray | None]:
+        """A texture for a material (whole: it fills a side once), and for a photograph the linear RGB [3] to multiply it with, else None."""
+        return self.pick(rng, *families), None
 
     def pick(self, rng: np.random.Generator, *families: str) -> int:
         """A pattern index out of the named families."""

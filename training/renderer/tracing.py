@@ -10,6 +10,7 @@ from .primitives import BODY, BOX, CUP, ELLIPSOID, FAR, FRUSTUM, ROOM, TERRAIN, 
 TEXTURE, FIT, SCALE_U, SCALE_V, SHIFT_U, SHIFT_V = 0, 1, 2, 3, 4, 5
 COLOUR = 6  # three linear colours, 9 columns
 SPECULAR, GLOSS, EMISSION, MIRROR, SHADOWLESS, SWAP, GRAIN = 15, 16, 17, 18, 19, 20, 21
+PHOTOGRAPH = 22  # the texture holds square roots of linear RGB, times the first colour
 MATERIAL_COLUMNS = 24
 # Columns of the light table [L, 16]: place, half axes u and v, colour, then flags.
 PLACE, AXIS_U, AXIS_V, LIGHT_COLOUR, SUN, PORTAL = 0, 3, 6, 9, 12, 13
@@ -65,6 +66,8 @@ def albedo(bank, materials, m, kind, sizes, i, lx, ly, lz, ux, uy, uz, footprint
     level = min(8, max(0, int(math.log(max(texels, 1.0)) * 1.4427 + 0.5)))
     index = int(materials[m, TEXTURE])
     mix, over, light = fetch(bank, index, level, u, v)
+    if materials[m, PHOTOGRAPH] > 0:
+        return min(0.95, mix * mix * materials[m, 6]), min(0.95, over * over * materials[m, 7]), min(0.95, light * light * materials[m, 8])
     light = 1 + (light - 0.5) * materials[m, GRAIN]
     r = ((materials[m, 6] * (1 - mix) + materials[m, 9] * mix) * (1 - over) + materials[m, 12] * over) * light
     g = ((materials[m, 7] * (1 - mix) + materials[m, 10] * mix) * (1 - over) + materials[m, 13] * over) * light
