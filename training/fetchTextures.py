@@ -54,7 +54,9 @@ PHOTOGRAPHS = {  # wallpapers and others that are photographs, and the pools tha
     QUIZ: {},
 }
 QUIZZES = ("explore_monuments", "explore_farm_animals", "explore_world_animals", "erase")
-SKIMAGE = "CC0 (docstrings of skimage.data; textures of https://www.cc0-textures.com, by their authors)"
+ORIGINS = {"brick": "<https://cc0textures.com/view.php?tex=Bricks25>", "grass": "linolafett, <https://www.deviantart.com/linolafett/art/Grass-01-434853879>",
+           "gravel": "<https://cc0textures.com/view.php?tex=Gravel04>"}
+SKIMAGE = "CC0 (docstring of skimage.data.brick, grass, gravel)"
 
 
 @dataclass
@@ -168,7 +170,7 @@ def photographs(root: Path, package: str) -> Iterator[Source]:
         for part, pool in PHOTOGRAPHS[package].items():
             if part in str(path):
                 name = f"nature/{path.name}" if package.startswith("mate") else f"16.04/{path.name}"
-                author, licence = licence_of(stanzas, name) if stanzas else ("scikit-image", SKIMAGE)
+                author, licence = licence_of(stanzas, name) if stanzas else (ORIGINS[path.stem], SKIMAGE)
                 yield Source(package, str(path.relative_to(root)), pool, author, licence, Image.open(path), True)
 
 
