@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { PlumblineError, unexpected } from "../core/errors";
 import { readGroundTruth, type GroundTruth } from "../evaluation/groundTruth";
 
@@ -51,6 +51,20 @@ function layoutOf(text: string, file: string): Layout {
   const layout = layouts.find((name) => name === text);
   if (!layout) throw unexpected("bad-argument", `the judgement of ${file}`, layouts.join(", "), text);
   return layout;
+}
+
+/** Who took a photograph, and under which licence it is, in Markdown. */
+export interface Credit {
+  readonly author: string;
+  readonly licence: string;
+}
+
+/** Reads the credit of a photograph from the table in LICENCES.md beside it. Throws `not-found`. */
+export async function readCredit(path: string): Promise<Credit> {
+  const rows = (await readFile(join(dirname(path), "LICENCES.md"), "utf8")).split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
+  const row = rows.find(([, files]) => files?.includes(`\`${basename(path)}\``));
+  if (!row) throw new PlumblineError("not-found", `Expected a licence of ${path} in LICENCES.md beside it but found none.`);
+  return { author: row[3], licence: row[4] };
 }
 
 /** Reads measured depth in metres and where it is known. Throws `bad-image`. */

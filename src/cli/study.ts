@@ -3,6 +3,7 @@ import { Argument, Option, type Command } from "commander";
 import { duration, report, withEngine, type Session } from "./engine";
 import { deviceOption, wholeNumber } from "./programOptions";
 import { studyEqualLength } from "./studyEqualLength";
+import { studyFailures } from "./studyFailures";
 import { studyFig2 } from "./studyFig2";
 import { studyFig5 } from "./studyFig5";
 import { studyPhotographs } from "./studyPhotographs";
@@ -21,7 +22,11 @@ const studies: Readonly<Record<string, Study>> = {
   tableA2: studyTableA2,
   equalLength: studyEqualLength,
   photographs: studyPhotographs,
+  failures: studyFailures,
 };
+
+/** Where the files of a study go unless told; docs for all others. */
+const homes: Readonly<Record<string, string>> = { failures: "models" };
 
 /** Declares `plumbline study`. */
 export function addStudy(program: Command): void {
@@ -29,13 +34,13 @@ export function addStudy(program: Command): void {
     .command("study")
     .description("Repeat a figure or table of the paper with the shipped models on the held-out scenes, or look at what they make of real photographs (from a checkout only).")
     .addArgument(new Argument("[study...]", "which of them (default: all)").choices(Object.keys(studies)))
-    .addOption(new Option("--out <dir>", "where the pages go").default("docs"))
+    .addOption(new Option("--out <dir>", "where the pages go (default: docs; models for failures, which go beside the cards)"))
     .addOption(new Option("--scenes <n>", "only the first held-out scenes or photographs (default: all; 12 for table1, fig2 and fig5)").argParser(wholeNumber(1, 10000)))
     .addOption(new Option("--seed <n>", "seed of the noise of each image").argParser(wholeNumber(0, 0xffffffff)).default(2024))
     .addOption(deviceOption().default("cpu"))
     .addHelpText("after", `
 Each writes NAME.md with its figures in a table, a sentence that says whether the paper's finding shows, and the settings;
-NAME.svg and NAME.png, the picture (of photographs only a NAME.jpg); NAME.json, all numbers. The same seed on the same device gives the same files.
+NAME.svg and NAME.png, the picture (of photographs and failures only a JPEG); NAME.json, all numbers. The same seed on the same device gives the same files.
 
 table1 and fig5 share their runs: 6266 runs of the network for each scene, nearly all of them in ensembles of 10, three seeds each: 5 minutes a
 scene on one core. Scores are kept in .cache/studies/scores.jsonl as they come: a study that was stopped goes on, and one with more scenes or a
@@ -47,13 +52,14 @@ Example:
     .action(runStudies);
 }
 
-async function runStudies(names: readonly string[], options: StudyOptions): Promise<void> {
+async function runStudies(names: readonly string[], options: Omit<StudyOptions, "out"> & Partial<Pick<StudyOptions, "out">>): Promise<void> {
   await withEngine(async (session) => {
     for (const name of names.length > 0 ? names : Object.keys(studies)) {
       const started = performance.now();
-      const files = await studies[name](session, options);
+      const out = options.out ?? homes[name] ?? "docs";
+      const files = await studies[name](session, { ...options, out });
       report(`${name} in ${duration(performance.now() - started)}`);
-      process.stdout.write(`${files.map((file) => join(options.out, file)).join("\n")}\n`);
+      process.stdout.write(`${files.map((file) => join(out, file)).join("\n")}\n`);
     }
   });
 }

@@ -3,7 +3,9 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import sharp from "sharp";
-import { openPhotographs, readMeasuredDepth } from "../../src/cli/photographs";
+import { depthCaption, normalsCaption } from "../../src/cli/failureCaptions";
+import { openPhotographs, readCredit, readMeasuredDepth } from "../../src/cli/photographs";
+import { worstOf, worstPhotographs } from "../../src/cli/studyFailures";
 import { countOf, findingOf, modelsFingerprint } from "../../src/cli/studyPhotographs";
 import type { DepthMetrics } from "../../src/core/metrics";
 
@@ -73,6 +75,12 @@ describe("cli/photographs", () => {
     await writeFile(join(dir, "photographs.json"), JSON.stringify({ judgedModels: "", photographs: [{ file: "a.jpg", kind: "a", layout: "good", remark: "" }] }));
     await assert.rejects(openPhotographs(dir), { code: "bad-argument", message: /right, partly, wrong.*a\.jpg.*good/ });
   });
+
+  it("names who took a photograph, and refuses one of which nobody is named", async () => {
+    assert.deepEqual(await readCredit(join(folder, "people_depth.png")), { author: "the PCL developers and Willow Garage", licence: "BSD 3-clause (below)" });
+    assert.match((await readCredit(join(samples, "bowl.jpg"))).licence, /CC BY 4\.0/);
+    await assert.rejects(readCredit(join(folder, "unknown.jpg")), { code: "not-found", message: /unknown\.jpg/ });
+  });
 });
 
 describe("what the study of photographs says", () => {
@@ -93,5 +101,30 @@ describe("what the study of photographs says", () => {
     assert.equal(modelsFingerprint(runs("aa")), modelsFingerprint(runs("aa")));
     assert.notEqual(modelsFingerprint(runs("aa")), modelsFingerprint(runs("ab")));
     assert.match(modelsFingerprint(runs("aa")), /^[0-9a-f]{12}$/);
+  });
+});
+
+describe("what the models get wrong", () => {
+  it("is shown of the scenes with the greatest errors, the worst first", () => {
+    const failures = [0.2, 0.5, 0.1, 0.4].map((error, i) => ({ id: String(i), error }));
+    assert.deepEqual(worstOf(failures, 2).map(({ id }) => id), ["1", "3"]);
+    assert.equal(worstOf(failures, 9).length, 4);
+  });
+
+  it("is shown of photographs called wrong before those called partly right, under licences that let them travel with the models", () => {
+    const of = (kind: string, layout: "right" | "partly" | "wrong", licence = "[CC0 1.0](x)") => ({ kind, layout, licence });
+    const chosen = worstPhotographs([of("a", "partly"), of("b", "right"), of("c", "wrong"), of("d", "partly", "Public domain"), of("e", "wrong", "[GPL 2](x)"), of("f", "partly", "BSD 3-clause")], 4);
+    assert.deepEqual(chosen.map(({ kind }) => kind), ["c", "a", "d"]);
+  });
+
+  it("is said of depth by the true distance", () => {
+    const depth = Float32Array.of(1, 2, 4, 8, 16, 32, 99);
+    const predicted = Float32Array.of(1.5, 3, 4, 8, 12, 24, 1);
+    assert.equal(depthCaption(predicted, { depth, mask: Uint8Array.of(1, 1, 1, 1, 1, 1, 0) }), "On average the nearest third of the pixels is 50 % too far, the middle third neither too near nor too far, the farthest third 25 % too near.");
+  });
+
+  it("is said of normals by the true direction, of those that there are", () => {
+    const normals = Float32Array.of(0, 1, 0, 0, 0, 1, 0, 0, 1, 0, 0, 1);
+    assert.equal(normalsCaption(Float32Array.of(10, 20, 40, 90), { normals, mask: Uint8Array.of(1, 1, 1, 0) }), "10° off where surfaces face up (33 % of the pixels), 30° off where surfaces face the camera (67 % of the pixels).");
   });
 });
