@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describeModel } from "../../src/catalogue/modelFolder";
 import { mapFromTensor, type FloatMap } from "../../src/core/image";
 import { decoderInput, encoderInput, minMaxNormalized } from "../../src/core/latent";
@@ -9,7 +7,6 @@ import { cropMap, padEdge, paddedSize } from "../../src/core/resize";
 import { parseSchedulerConfig } from "../../src/core/schedulers/config";
 import { samplerOf } from "../../src/core/schedulers/sampler";
 import type { Task } from "../../src/core/semantics";
-import type { NoiseChoice, RunSettings, TimestepSpacing } from "../../src/core/settings";
 import { PixelStatistics, type Divisor } from "../../src/core/statistics";
 import type { Tensor } from "../../src/core/tensor";
 import { emptyPromptEmbedding } from "../../src/inference/modelLoader";
@@ -19,34 +16,20 @@ import { encode } from "../../src/pipeline/encode";
 import { marigoldMap } from "../../src/pipeline/families/marigold";
 import type { LatentEstimator, Prediction } from "../../src/pipeline/predict";
 import type { ObservedStep } from "../../src/pipeline/work";
-import { assertLatent, assertMap, atStep, distance, referenceDir, useReference } from "./pipelineReference";
+import { assertLatent, assertMap, atStep, distance, marigoldCases, referenceDir, settingsOfCase, useReference, type MarigoldCase } from "./pipelineReference";
 
 const dir = referenceDir("marigold");
-
-interface RunCase {
-  readonly name: string;
-  readonly modality?: Task;
-  readonly num_inference_steps: number;
-  readonly timestep_spacing: TimestepSpacing;
-  readonly noise: "gaussian" | "zeros";
-  readonly image: string;
-  readonly timesteps: readonly number[];
-  readonly scheduler?: Readonly<Record<string, unknown>>;
-}
-const { runs } = JSON.parse(readFileSync(join(dir, "cases.json"), "utf8")) as { runs: RunCase[] };
-const casesNamed = (pattern: RegExp): RunCase[] => runs.filter(({ name }) => pattern.test(name));
+const runs = marigoldCases();
+const casesNamed = (pattern: RegExp): MarigoldCase[] => runs.filter(({ name }) => pattern.test(name));
 
 const noNoise = (): never => assert.fail("DDIM asked for noise");
 
 describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", function () {
   this.timeout(30_000);
   const { store, stored, imageOf, load, run: runReference } = useReference("marigold");
-  const settingsOf = (run: Pick<RunCase, "num_inference_steps" | "timestep_spacing">, noise: NoiseChoice): RunSettings => ({
-    steps: run.num_inference_steps, spacing: run.timestep_spacing, ensembleSize: 1, noise, seed: 0, processingResolution: 0,
-  });
 
   it("encodes the image, sides that are no multiples of 8 included", async () => {
-    const { encoder, scalingFactor } = await load("depth", settingsOf(runs[0], { kind: "zeros" }));
+    const { encoder, scalingFactor } = await load("depth", settingsOfCase(runs[0], { kind: "zeros" }));
     for (const [image, latent] of [["image", "rgb_latent"], ["image_odd", "rgb_latent.image_odd"]]) {
       assertLatent(await encode(encoder, encoderInput(imageOf(image)), scalingFactor), stored(latent), latent);
     }
@@ -72,7 +55,7 @@ describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", f
       const lastLatents = (): DenoisingStep => steps[steps.length - 1].latents;
 
       before(async () => {
-        const settings = settingsOf(run, run.noise === "zeros" ? { kind: "zeros" } : { kind: "file", path: "reference" });
+        const settings = settingsOfCase(run, run.noise === "zeros" ? { kind: "zeros" } : { kind: "file", path: "reference" });
         ({ prediction, steps, estimator } = await runReference(task, settings, run.image, named("init_noise")));
       });
 
@@ -128,7 +111,7 @@ describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", f
   for (const run of casesNamed(/^diffusers-/)) {
     for (const task of ["depth", "normals"] satisfies Task[]) {
       it(`${run.name}: ${task} as diffusers' own pipeline`, async () => {
-        const settings = settingsOf(run, { kind: "zeros" });
+        const settings = settingsOfCase(run, { kind: "zeros" });
         const { encoder, decoder, family, scheduler, scalingFactor } = await load(task, settings);
         const image = imageOf(run.image);
         const size = paddedSize(image, 8);
@@ -149,7 +132,7 @@ describe("Marigold pipeline on the CPU against the E2E-FT and diffusers code", f
 
   for (const run of casesNamed(/^lcm-/)) {
     it(`${run.name}: the loop of the LCM scheduler`, async () => {
-      const { encoder, decoder, family, scalingFactor } = await load("depth", settingsOf({ num_inference_steps: 1, timestep_spacing: "leading" }, { kind: "zeros" }));
+      const { encoder, decoder, family, scalingFactor } = await load("depth", settingsOfCase({ num_inference_steps: 1, timestep_spacing: "leading" }, { kind: "zeros" }));
       const scheduler = parseSchedulerConfig({ _class_name: "LCMScheduler", ...run.scheduler });
       const sampler = samplerOf(scheduler, { steps: run.num_inference_steps, spacing: "leading" });
       assert.deepEqual(sampler.timesteps, run.timesteps);

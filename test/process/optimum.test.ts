@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join, relative } from "node:path";
 import { describeModel } from "../../src/catalogue/modelFolder";
 import { encoderInput } from "../../src/core/latent";
-import type { Task } from "../../src/core/semantics";
-import type { RunSettings, TimestepSpacing } from "../../src/core/settings";
 import type { Tensor } from "../../src/core/tensor";
 import type { ConvertOptions } from "../../src/graph/convert";
 import { openOnnx } from "../../src/io/onnxFile";
@@ -18,17 +16,9 @@ import type { BigIntTensor } from "../../src/pipeline/networks";
 import { encode } from "../../src/pipeline/encode";
 import { temporaryFolder } from "../unit/feedForwardGraphs";
 import { writeOptimumFolder } from "./optimumFolder";
-import { assertLatent, assertMap, atStep, referenceDir, useReference } from "./pipelineReference";
+import { assertLatent, assertMap, atStep, marigoldCases, referenceDir, settingsOfCase, useReference } from "./pipelineReference";
 
-interface RunCase {
-  readonly name: string;
-  readonly modality?: Task;
-  readonly num_inference_steps: number;
-  readonly timestep_spacing: TimestepSpacing;
-  readonly noise: "gaussian" | "zeros";
-  readonly image: string;
-}
-const { runs } = JSON.parse(readFileSync(join(referenceDir("marigold"), "cases.json"), "utf8")) as { runs: RunCase[] };
+const runs = marigoldCases();
 /** A run of each kind is enough: the networks are the same ones. */
 const cases = ["depth-trailing-1-zeros", "depth-trailing-4", "normals-trailing-1"].map((name) => runs.find((run) => run.name === name));
 const folder = mkdtempSync(join(tmpdir(), "plumbline-optimum-"));
@@ -49,7 +39,7 @@ describe("a Marigold checkpoint exported by Optimum, against the E2E-FT code", f
         assert.ok(run);
         it(run.name, async () => {
           const task = run.modality ?? "depth";
-          const settings: RunSettings = { steps: run.num_inference_steps, spacing: run.timestep_spacing, ensembleSize: 1, noise: run.noise === "zeros" ? { kind: "zeros" } : { kind: "file", path: "" }, seed: 0, processingResolution: 0 };
+          const settings = settingsOfCase(run, run.noise === "zeros" ? { kind: "zeros" } : { kind: "file", path: "reference" });
           const { prediction, steps } = await runReference(task, settings, run.image, run.noise === "zeros" ? undefined : stored(`${run.name}.init_noise`));
           steps.forEach(({ latents }, k) => assertLatent(latents.predOriginalSample, atStep(stored(`${run.name}.pred_original_sample`), k), `step ${k}`));
           assertMap(prediction.map, stored(`${run.name}.output`), task, run.name);

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { tensorFromMap, type FloatMap, type RgbImage } from "../../src/core/image";
 import type { Task } from "../../src/core/semantics";
-import type { RunSettings } from "../../src/core/settings";
+import type { NoiseChoice, RunSettings, TimestepSpacing } from "../../src/core/settings";
 import type { Tensor } from "../../src/core/tensor";
 import { FileHashes } from "../../src/inference/fileHash";
 import { LatentStore } from "../../src/inference/imageLatents";
@@ -15,6 +16,27 @@ import type { ObservedStep } from "../../src/pipeline/work";
 // Whole runs of a checkpoint folder, and comparing what comes of them with reference data.
 
 export const referenceDir = (folder: string): string => join(__dirname, "..", "reference", folder);
+
+/** A run of the Marigold checkpoint as its reference data describe it. */
+export interface MarigoldCase {
+  readonly name: string;
+  readonly modality?: Task;
+  readonly num_inference_steps: number;
+  readonly timestep_spacing: TimestepSpacing;
+  readonly noise: "gaussian" | "zeros";
+  readonly image: string;
+  readonly timesteps: readonly number[];
+  readonly scheduler?: Readonly<Record<string, unknown>>;
+}
+
+export function marigoldCases(): readonly MarigoldCase[] {
+  return (JSON.parse(readFileSync(join(referenceDir("marigold"), "cases.json"), "utf8")) as { readonly runs: readonly MarigoldCase[] }).runs;
+}
+
+/** The settings of a case; other noise than zeros comes from its file. */
+export function settingsOfCase({ num_inference_steps: steps, timestep_spacing: spacing }: Pick<MarigoldCase, "num_inference_steps" | "timestep_spacing">, noise: NoiseChoice): RunSettings {
+  return { steps, spacing, ensembleSize: 1, noise, seed: 0, processingResolution: 0 };
+}
 
 /** The reference data of a folder, and the checkpoint in it; loaded networks are freed at the end of the describing block. */
 export function useReference(folder: string, modelDir = referenceDir(folder), tinyDecoderDir?: string) {
