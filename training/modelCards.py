@@ -1,7 +1,11 @@
-"""The README.md of every model folder: YAML front matter, origin, figures of evaluate.py, limits."""
+"""The README.md of every model folder: YAML front matter, origin, figures of evaluate.py, limits, failures, how to make it again.
+
+The failures.jpg and failures.md that the cards of the end-to-end models point to are written afterwards, by `plumbline study failures`.
+"""
 
 import json
 import os
+import subprocess
 
 from run import load_ema, origin_of, samples_seen
 
@@ -27,12 +31,11 @@ diffusers; parts shared by several models lie in `../shared` and are named in `m
 **How it works.** {method}
 
 **Trained on** {scenes} procedurally rendered scenes (rooms, table-tops and portraits, outdoor; `training/renderer`) of
-192 x 144 pixels. No photograph, no pretrained weight and no data of others went into it.
-{seen}
+{size} pixels. {material}
 
 **Network.** UNet of {parameters:.1f} M parameters in the layout of Stable Diffusion 2, an autoencoder of factor 4 with
 {vae_parameters:.2f} M parameters (`../shared/vae`), a constant two-token context in place of a text encoder
-(`empty_prompt.safetensors`). Best at about 192 x 144 pixels: larger images are scaled down, and fine detail is lost.
+(`empty_prompt.safetensors`). Best at about {size} pixels: larger images are scaled down, and fine detail is lost.
 
 ## Figures
 On the held-out set ({heldout}; textures and layouts never seen in training), {measure}.
@@ -47,8 +50,28 @@ plausible; often it is not: people, animals, plants, mirrors, glass, text, close
 nothing in the output says so. The figures above hold for rendered scenes only and must not be expected on photographs.
 For work, use a full-size checkpoint (Marigold, E2E-FT).
 
+## What it gets wrong
+{failures}
+
 **Do not use it** for measuring, for navigation or robotics, for anything that concerns safety, or to judge what Marigold or
 the paper's models can do. Depth has no unit: its scale and shift are unknown.
+
+## How it was made
+| | |
+|---|---|
+| configuration | `training/configs/{config}.json`{weights_before} |
+| seed | {seed} |
+| code | commit `{commit}` |
+| samples seen | {samples} |
+
+```sh
+cd training
+{commands}
+```
+
+These commands make such weights, not these to the bit: the configuration holds the last lengths and rates, which were changed, and checkpoints
+chosen between, while runs were under way (`training/logs/{config}.md`), and scenes were taken in as they were rendered. `training/README.md`
+says what each command does.
 """
 
 OUTPUTS = {"depth": "Affine-invariant depth in [0, 1]: 0 near, 1 far, planar (z), scale and shift unknown. Sky is far.",
@@ -59,6 +82,16 @@ METHODS = {True: "One step: t = 999, zeros in place of noise, no randomness. Fin
                   "the context. {zeros:.0f} % of its training samples had t = T and zeros for noise, so that the one-step setting is part "
                   "of it. Steps beyond the first sharpen more than they correct; `leading` with one step is noise."}
 EQUATIONS = {"depth": "affine-invariant loss (Eq. 1)", "normals": "angular loss (Eq. 2)"}
+MATERIAL = {False: "No photograph, no pretrained weight and no data of others went into it.",
+            True: "Some surfaces carry photographic textures (`training/renderer/TEXTURES.md`); no photograph of a scene and no pretrained\nweight went into it."}
+FAILURES = {
+    True: """![Held-out scenes and photographs that it gets wrong](failures.jpg)
+
+The held-out scenes with the greatest errors, and real photographs whose layout it misses: [what is wrong in each](failures.md).""",
+    False: """One `leading` step (`leading-1` above) is noise: the schedule tells the network that its input is almost clean. Ten `trailing` steps are {more}
+than one. The end-to-end models began as this network, and what they get wrong is pictured beside them:
+[depth](../plumbline-e2e-depth/failures.md), [normals](../plumbline-e2e-normals/failures.md).""",
+}
 COLUMNS = {"depth": (("absrel", "AbsRel %"), ("delta1", "delta1 %")),
            "normals": (("meanAngle", "mean angle (degrees)"), ("pct11_25", "below 11.25 degrees %"))}
 MEASURES = {"depth": "depth aligned by least squares, sky masked, per image and then averaged",
@@ -73,24 +106,56 @@ def figures_table(task, figures):
     return "\n".join([f"| | {' | '.join(heads)} |", "|---" * (len(keys) + 1) + "|", *rows])
 
 
+def commit_of_code():
+    """The commit that is checked out, and whether anything in training/ differs from it."""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    git = lambda *arguments: subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, check=True).stdout
+    changed = [line[3:] for line in git("status", "--porcelain", "--untracked-files=no", "--", ".").splitlines()]
+    return git("rev-parse", "HEAD")[:12] + ("`, with changes in `" + "`, `".join(changed) if changed else "")
+
+
+def commands_of(config, stages):
+    """The shell commands, in training/, that train these stages and write the models."""
+    path = f"configs/{config['name']}.json"
+    splits = [os.path.basename(folder) for folder in config["paths"].get("scenes", ["scenes/train"])]
+    lines = [f"python3 renderScenes.py --config {path} --split {split} --out .cache/scenes/{split}" for split in splits]
+    lines.append(f"python3 trainVae.py {path}")
+    origins = [stage for stage in stages if origin_of(config, stage)]
+    if origins:
+        lines.append(f"python3 adaptLatents.py configs/mini.json {path}    # after runAll.sh configs/mini.json")
+    if "diffusion" not in origins:
+        lines.append(f"python3 encodeLatents.py {path} && python3 trainDiffusion.py {path}")
+    lines += [f"python3 trainE2e.py {path} {stage.removeprefix('e2e-')}" for stage in stages if stage.startswith("e2e-")]
+    return "\n".join([*lines, f"python3 evaluate.py {path} && python3 exportModels.py {path}"])
+
+
 def write_card(config, name, task, e2e, parameters, vae_parameters):
     with open(os.path.join(config.logs, "heldout.json")) as file:
         figures = json.load(file)
     with open(os.path.join(config.heldout, "index.json")) as file:
         heldout = len(json.load(file)["scenes"])
-    samples = lambda stage: f"{samples_seen(config, stage):,}"
+    stages = ["diffusion", f"e2e-{task}"] if e2e else ["diffusion"]
+    last = stages[-1]
     relative = task == "depth" and config["e2e"].get("relative_weight")
     extra = f" and {relative} times the same error relative to the depth in metres" if relative else ""
     method = METHODS[e2e].format(equation=EQUATIONS[task], extra=extra, zeros=100 * config["diffusion"]["zeros_share"])
-    seen = f"Samples seen: autoencoder {samples('vae')} crops, diffusion {samples('diffusion')} (both tasks)"
-    seen += f", end-to-end {samples('e2e-' + task)}." if e2e else "."
-    if origin_of(config, f"e2e-{task}" if e2e else "diffusion"):
+    samples = [f"autoencoder {samples_seen(config, 'vae'):,} crops", f"diffusion {samples_seen(config, 'diffusion'):,} (both tasks)"]
+    if e2e:
+        samples.append(f"end-to-end {samples_seen(config, last):,}")
+    if origin_of(config, last):
         method += (" Its first and last convolutions were then fitted to an autoencoder that had been trained further "
                    "(`training/adaptLatents.py`)" + (", and it was trained on with that." if e2e else "."))
+    height, width = config["e2e" if e2e else "diffusion"]["phases"][-1]["size"]
+    error = COLUMNS[task][0][0]
+    more = "worse" if figures["trailing-10"][error] > figures["trailing-1"][error] else "no worse"
+    # Weights that were not trained under this configuration have seen nothing of its scenes.
+    photographic = os.path.exists(config.checkpoint(last)) and any("photo" in folder for folder in config["paths"].get("scenes", []))
     card = CARD.format(title=TITLES[name], tag="depth-estimation" if task == "depth" else "image-to-image",
-                       output=OUTPUTS[task], method=method, seen=seen,
-                       scenes=f"{load_ema(config, f'e2e-{task}' if e2e else 'diffusion').get('scenes', 0):,}", parameters=parameters,
+                       output=OUTPUTS[task], method=method, material=MATERIAL[photographic], size=f"{width} x {height}",
+                       scenes=f"{load_ema(config, last).get('scenes', 0):,}", parameters=parameters,
                        vae_parameters=vae_parameters, heldout=f"{heldout} rendered scenes", measure=MEASURES[task],
-                       table=figures_table(task, figures))
+                       table=figures_table(task, figures), failures=FAILURES[e2e].format(more=more), config=config["name"], seed=config["seed"],
+                       weights_before=", going on from the weights of `training/configs/mini.json`" if origin_of(config, last) else "",
+                       commit=commit_of_code(), samples=", ".join(samples), commands=commands_of(config, stages))
     with open(os.path.join(config.models, name, "README.md"), "w") as file:
         file.write(card)
