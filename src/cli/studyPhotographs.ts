@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { evaluateDepth, meanDepthMetrics, type DepthMetrics } from "../core/metrics";
 import { writeFileAtomically } from "../io/atomicFile";
-import { writeGrid, type GridCell } from "../io/composite";
+import { stackPictures, writeGrid, type GridCell } from "../io/composite";
 import type { DecodedImage, Provenance, RunResult } from "../protocol/inference";
 import { duration, installation, predictImage, showStatus, type Session } from "./engine";
 import { colourOf } from "./mapExports";
@@ -14,6 +14,8 @@ import { requestsOf, resultOf, type StudyOptions } from "./studyScenes";
 const cellSize = 200;
 /** Photographs side by side on the sheet. */
 const pairs = 2;
+/** Of the overview: photographs side by side, and pixels of each of their three pictures. */
+const overview = { columns: 10, width: 120, height: 90 };
 
 /** Errors against the measured depth, of the model and of the guess that depth changes evenly from top to bottom. */
 export interface Compared {
@@ -44,11 +46,12 @@ export async function studyPhotographs(session: Session, options: StudyOptions):
     showStatus(`photograph ${i + 1} of ${photographs.length}, ${duration(((performance.now() - started) / (i + 1)) * (photographs.length - i - 1))} left`);
   }
   await writeGrid(join(options.out, "photographs.jpg"), "Real photographs under the shipped end-to-end models: depth (relative; red is near) and normals", sheetRows(cells), cellSize, join(installation, "media", "fonts"));
+  await writeOverview(join(options.out, "photographs-overview.jpg"), cells);
   const models = modelsFingerprint(provenance);
   const stored = { judgedModels: set.judgedModels, models, photographs: photographs.map(({ path, ...rest }) => ({ file: basename(path), kind: rest.kind, layout: rest.layout })), compared, runs: provenance.map(lastingPart) };
   await writeFileAtomically(join(options.out, "photographs.json"), `${JSON.stringify(stored, null, 2)}\n`);
   await writeFileAtomically(join(options.out, "photographs.md"), pageOf(photographs, set.judgedModels, models, compared, options));
-  return ["photographs.md", "photographs.jpg", "photographs.json"];
+  return ["photographs.md", "photographs.jpg", "photographs-overview.jpg", "photographs.json"];
 }
 
 /** Names the weights and settings of models: the same models, the same twelve characters. */
@@ -63,6 +66,13 @@ function cellsOf(label: string, image: DecodedImage | undefined, depth: RunResul
 
 function sheetRows(cells: readonly GridCell[][]): GridCell[][] {
   return Array.from({ length: Math.ceil(cells.length / pairs) }, (_, row) => cells.slice(pairs * row, pairs * (row + 1)).flat());
+}
+
+/** All photographs at one glance, each above its depth and its normals, cut to one shape. */
+async function writeOverview(path: string, cells: readonly GridCell[][]): Promise<void> {
+  const stacked = await Promise.all(cells.map(async (own) => ({ label: own[0].label.replace(/^\d+ /, ""), picture: await stackPictures(own.flatMap(({ picture }) => picture ?? []), overview.width, overview.height) })));
+  const rows = Array.from({ length: Math.ceil(stacked.length / overview.columns) }, (_, row) => stacked.slice(row * overview.columns, (row + 1) * overview.columns));
+  await writeGrid(path, "Photographs, and below each its depth (relative; red is near) and its normals", rows, 3 * overview.height, join(installation, "media", "fonts"));
 }
 
 async function compareDepth(file: string, depthPath: string, { map: { width, height, data } }: RunResult): Promise<Compared> {

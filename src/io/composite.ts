@@ -45,6 +45,12 @@ export async function writeGrid(path: string, title: string, rows: readonly (rea
   await writeFileAtomically(path, await (extname(path) === ".jpg" ? canvas.jpeg({ quality: 82, mozjpeg: true }) : canvas.png()).toBuffer());
 }
 
+/** Pictures one below another as a single one, each cut about its middle and scaled to `width` x `height`. */
+export async function stackPictures(pictures: readonly NonNullable<GridCell["picture"]>[], width: number, height: number): Promise<NonNullable<GridCell["picture"]>> {
+  const parts = pictures.map(({ rgb, ...size }) => sharp(rgb, { raw: { ...size, channels: 3 } }).resize(width, height, { fit: "cover" }).raw().toBuffer());
+  return { rgb: Uint8Array.from(Buffer.concat(await Promise.all(parts))), width, height: height * pictures.length };
+}
+
 function fittedSize(picture: GridCell["picture"], side: number): { width: number; height: number } {
   if (!picture) return { width: 1, height: 1 };
   const scale = side / Math.max(picture.width, picture.height);

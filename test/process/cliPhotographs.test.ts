@@ -39,7 +39,7 @@ describe("plumbline study photographs", function () {
   it("writes a sheet and a page with judgements, and measures the ramp and the model where depth is known", async () => {
     const { code, stdout, stderr } = await plumbline(["study", "photographs", "--scenes", "2", "--out", dir]);
     assert.equal(code, 0, stderr);
-    assert.deepEqual(stdout.trim().split("\n"), ["photographs.md", "photographs.jpg", "photographs.json"].map((name) => join(dir, name)));
+    assert.deepEqual(stdout.trim().split("\n"), ["photographs.md", "photographs.jpg", "photographs-overview.jpg", "photographs.json"].map((name) => join(dir, name)));
     const { photographs, compared, models, judgedModels } = JSON.parse(await readFile(join(dir, "photographs.json"), "utf8")) as StudyJson;
     assert.equal(photographs.length, 2);
     assert.deepEqual(compared.map(({ file }) => file), photographs.map(({ file }) => file), "the first two have measured depth");
@@ -56,5 +56,7 @@ describe("plumbline study photographs", function () {
     assert.ok(page.includes(models));
     const { format, width } = await sharp(join(dir, "photographs.jpg")).metadata();
     assert.deepEqual([format, width], ["jpeg", 8 + 6 * 208]);
+    const overview = await sharp(join(dir, "photographs-overview.jpg")).metadata();
+    assert.deepEqual([overview.format, overview.width, overview.height], ["jpeg", 8 + 2 * 128, 30 + 22 + 3 * 90 + 8], "two photographs, each above its depth and normals");
   });
 });

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import sharp from "sharp";
 import { depthCaption, normalsCaption } from "../../src/cli/failureCaptions";
-import { openPhotographs, readCredit, readMeasuredDepth } from "../../src/cli/photographs";
+import { openPhotographs, readCredit, readMeasuredDepth, type Photograph } from "../../src/cli/photographs";
 import { worstOf, worstPhotographs } from "../../src/cli/studyFailures";
-import { countOf, findingOf, modelsFingerprint } from "../../src/cli/studyPhotographs";
+import { countOf, findingOf, modelsFingerprint, type Compared } from "../../src/cli/studyPhotographs";
 import type { DepthMetrics } from "../../src/core/metrics";
 
 const folder = join(__dirname, "..", "photographs");
@@ -90,6 +90,16 @@ describe("what the study of photographs says", () => {
   it("says whether the model beats the ramp, and how often", () => {
     assert.match(findingOf([pair(0.1, 0.3), pair(0.3, 0.2)]), /model is nearer .*AbsRel 20\.0 % against 25\.0 %, delta1 90\.0 % against 50\.0 %; it is nearer on 1 of 2/);
     assert.match(findingOf([pair(0.4, 0.3)]), /model is no nearer .*40\.0 % against 30\.0 %.*nearer on 0 of 1/);
+  });
+
+  it("is what the README says, of the photographs of docs/", async () => {
+    const root = join(__dirname, "..", "..");
+    const { compared, photographs, models } = JSON.parse(await readFile(join(root, "docs", "photographs.json"), "utf8")) as { compared: Compared[]; photographs: Pick<Photograph, "layout">[]; models: string };
+    const readme = await readFile(join(root, "README.md"), "utf8");
+    const section = readme.slice(readme.indexOf("## On real photographs"), readme.indexOf("## Use real checkpoints"));
+    for (const sentence of [findingOf(compared), countOf(photographs)]) assert.ok(section.includes(`\n${sentence}\n`), `README.md should say: ${sentence}`);
+    assert.equal((await openPhotographs(folder)).judgedModels, models, "the judgements are of the models of docs/photographs.json");
+    for (const [, link] of section.matchAll(/\]\(([^)]+)\)/g)) assert.ok((await stat(join(root, link))).isFile(), link);
   });
 
   it("counts the judgements", () => {

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
-import { writeGrid, type GridCell } from "../../src/io/composite";
+import { stackPictures, writeGrid, type GridCell } from "../../src/io/composite";
 
 const fonts = join(__dirname, "..", "..", "media", "fonts");
 const red = [200, 0, 0] as const;
@@ -46,5 +46,14 @@ describe("io/composite", () => {
     assert.deepEqual([asJpeg.width, asJpeg.height], [asPng.width, asPng.height]);
     const [width, height] = await extentOf(jpeg, red);
     assert.ok(Math.abs(width - 64) <= 2 && Math.abs(height - 32) <= 2, `${width} x ${height}`);
+  });
+
+  it("stacks pictures, each cut about its middle to one shape", async () => {
+    // 6 x 2, of which the middle 2 x 2 stays: its outer columns are blue.
+    const wide = { width: 6, height: 2, rgb: Uint8Array.from({ length: 36 }, (_, i) => ([2, 3].includes(Math.floor(i / 3) % 6) ? red : blue)[i % 3]) };
+    const tall = { width: 2, height: 2, rgb: Uint8Array.from({ length: 12 }, (_, i) => blue[i % 3]) };
+    const { rgb, width, height } = await stackPictures([wide, tall], 2, 2);
+    assert.deepEqual([width, height], [2, 4]);
+    assert.deepEqual(Array.from(rgb), [...Array.from({ length: 4 }, () => red), ...Array.from({ length: 4 }, () => blue)].flat());
   });
 });
