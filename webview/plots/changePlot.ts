@@ -36,7 +36,7 @@ export class ChangePlot implements PlotTab {
   readonly element = el("div", "change-plot");
   readonly controls: readonly HTMLElement[];
   readonly perTask = true;
-  readonly #answers = new Answers<StepCurves>();
+  readonly answers = new Answers<StepCurves>();
   /** Last curves of each run: they stay while those to another reference are on their way. */
   readonly #latest = new Map<string, StepCurves>();
   readonly #joined = new Map<string, { readonly parts: readonly (StepCurves | undefined)[]; readonly curves: StepCurves }>();
@@ -53,14 +53,6 @@ export class ChangePlot implements PlotTab {
   constructor() {
     this.controls = [this.#truth.element, this.#noTruth.element];
     this.#truth.element.title = "Choose depth (.npy, 16-bit PNG) or normals (.npy) of this image";
-  }
-
-  opened(): void {
-    this.#answers.forgetFailures();
-  }
-
-  dropUnwanted(): void {
-    this.#answers.dropUnwanted();
   }
 
   update(page: Page, { slots, task }: PlotTools): string | undefined {
@@ -112,7 +104,7 @@ export class ChangePlot implements PlotTab {
     const answers = firsts.map((first) => {
       const end = Math.min(refs.length, first + stepsAtOnce);
       const before = Math.min(first, 1);
-      return this.#answers.get(page, JSON.stringify([runKey, steps, first, reference, truth]), async (signal) => {
+      return this.answers.get(page, JSON.stringify([runKey, steps, first, reference, truth]), async (signal) => {
         // The step before the first one is what it changed from, the last step what all are measured to.
         const wanted = [...refs.slice(first - before, end), ...(end < refs.length ? refs.slice(-1) : [])];
         return partOf(await page.ask("curves", { refs: wanted, reference, truth }, signal), before, end - first);

@@ -53,7 +53,7 @@ export class Dock implements Part {
   update(page: Page): void {
     const { dock } = page.state.view;
     this.element.hidden = dock === undefined;
-    for (const name of tabNames) if (name !== dock) this.#plots[name].dropUnwanted?.();
+    for (const name of tabNames) if (name !== dock) this.#plots[name].answers?.dropUnwanted();
     if (dock === undefined) this.#open = undefined;
     if (dock === undefined) return;
     this.#page = page;
@@ -64,7 +64,7 @@ export class Dock implements Part {
     this.#taskChoice.element.hidden = !plot.perTask || tasks.length < 2;
     this.#taskChoice.set(task);
     const hint = plot.update(page, { slots: this.#slots, task });
-    plot.dropUnwanted?.();
+    plot.answers?.dropUnwanted();
     setText(this.#hint, hint ?? "");
     this.#hint.hidden = hint === undefined;
     plot.element.hidden = hint !== undefined;
@@ -74,7 +74,7 @@ export class Dock implements Part {
 
   #show(dock: DockTab, plot: PlotTab): void {
     this.#open = dock;
-    plot.opened?.();
+    plot.answers?.forgetFailures();
     for (const [name, tab] of this.#tabs) attributes(tab, { "aria-selected": String(name === dock), tabindex: name === dock ? "0" : "-1" });
     attributes(this.#body, { "aria-labelledby": `dock-tab-${dock}` });
     setChildren(this.#body, [this.#hint, plot.element]);

@@ -1,4 +1,5 @@
 import type { Task } from "../../src/core/semantics";
+import type { Answers } from "../answers";
 import type { Page } from "../page";
 import type { LegendEntry, Slots } from "./runMarks";
 
@@ -18,10 +19,11 @@ export interface PlotTab {
   readonly perTask: boolean;
   /** What solid and dashed lines are, where there are both. */
   readonly sorts?: readonly [solid: string, dashed: string];
-  /** Called when the tab comes to the front. */
-  opened?(): void;
-  /** Ends what was asked for and is not wanted any more; called after an update, and while another tab is open. */
-  dropUnwanted?(): void;
+  /**
+   * What it asks of the engine. What failed is asked again when the tab comes to the front; what is not wanted any more is ended after an update, and
+   * while another tab is open.
+   */
+  readonly answers?: Pick<Answers<unknown>, "forgetFailures" | "dropUnwanted">;
   /** What to do to see something; undefined when there is something to see. */
   update(page: Page, tools: PlotTools): string | undefined;
   legend(): readonly LegendEntry[];

@@ -38,7 +38,7 @@ export class ProbePlot implements PlotTab {
   readonly element = el("div", "probe-plots");
   readonly controls: readonly HTMLElement[];
   readonly perTask = true;
-  readonly #answers = new Answers<Series>(512);
+  readonly answers = new Answers<Series>(512);
   readonly #note = el("p", "hint");
   readonly #cards = new Map<string, ProbeCard>();
   readonly #quantityChoice = dropdown("Number of a normal", quantities, "angle", (quantity) => {
@@ -53,14 +53,6 @@ export class ProbePlot implements PlotTab {
 
   constructor() {
     this.controls = [this.#quantityChoice.element, button("Clear", () => this.#page?.changeView({ probes: [] })).element];
-  }
-
-  opened(): void {
-    this.#answers.forgetFailures();
-  }
-
-  dropUnwanted(): void {
-    this.#answers.dropUnwanted();
   }
 
   update(page: Page, { slots, task }: PlotTools): string | undefined {
@@ -119,11 +111,11 @@ export class ProbePlot implements PlotTab {
     if (result?.kind !== "result" || !run.result) return points.map(() => ({}));
     const { runKey } = result;
     const keyAt = (point: Point): string => `${runKey} ${steps} ${keyOf(point)}`;
-    const missing = points.filter((point) => !this.#answers.has(page, keyAt(point)));
+    const missing = points.filter((point) => !this.answers.has(page, keyAt(point)));
     const refs = [...Array.from({ length: steps > 1 ? steps : 0 }, (_, step): MapRef => ({ kind: "step", runKey, step })), result];
     const asked = missing.length > 0 ? page.ask("series", { refs, points: missing }) : undefined;
     asked?.catch(() => undefined); // told by each of the answers below, which wait for each other
-    return points.map((point) => this.#answers.get(page, keyAt(point), async () => (await asked)?.values.map((channels) => channels[missing.indexOf(point)]) ?? []));
+    return points.map((point) => this.answers.get(page, keyAt(point), async () => (await asked)?.values.map((channels) => channels[missing.indexOf(point)]) ?? []));
   }
 
   /** The values of one run at one probe, once they are here. */
