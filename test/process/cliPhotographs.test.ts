@@ -60,3 +60,27 @@ describe("plumbline study photographs", function () {
     assert.deepEqual([overview.format, overview.width, overview.height], ["jpeg", 8 + 2 * 128, 30 + 22 + 3 * 90 + 8], "two photographs, each above its depth and normals");
   });
 });
+
+describe("plumbline study failures", function () {
+  this.timeout(180_000);
+  let dir: string;
+  before(async () => { dir = await mkdtemp(join(tmpdir(), "plumbline-failures-test-")); });
+  after(() => rm(dir, { recursive: true, force: true }));
+
+  it("pictures the worst scenes first, and photographs called wrong with their credits", async () => {
+    const { code, stdout, stderr } = await plumbline(["study", "failures", "--scenes", "2", "--out", dir]);
+    assert.equal(code, 0, stderr);
+    const folders = ["plumbline-e2e-depth", "plumbline-e2e-normals"].map((name) => join(dir, name));
+    assert.deepEqual(stdout.trim().split("\n"), folders.flatMap((folder) => ["failures.jpg", "failures.md"].map((name) => join(folder, name))));
+    const { photographs } = JSON.parse(await readFile(join(repository, "test", "photographs", "photographs.json"), "utf8")) as { photographs: { kind: string; layout: string }[] };
+    for (const folder of folders) {
+      const page = await readFile(join(folder, "failures.md"), "utf8");
+      const errors = [...page.matchAll(/^\| 00[01] \| ([\d.]+)/gm)].map(([, error]) => Number(error));
+      assert.ok(errors.length === 2 && errors[0] >= errors[1], page);
+      const rows = [...page.matchAll(/^\| ([^|]+) \| (right|partly|wrong) \| [^|]+ \| [^|]*(?:CC0|CC BY|Public domain)/gm)];
+      assert.equal(rows.length, 4, page);
+      for (const [, kind, layout] of rows) assert.equal(layout, photographs.find((photograph) => photograph.kind === kind)?.layout, kind);
+      assert.equal((await sharp(join(folder, "failures.jpg")).metadata()).format, "jpeg");
+    }
+  });
+});
