@@ -92,7 +92,7 @@ export function findingOf(quantity: Quantity, measured: Pick<Measured, "of" | "s
 
   const notBetter = steps.filter((count) => compare(nameOf("trailing", count), nameOf("leading", count)) !== "below");
   const fix = `with one step the fix takes the error from ${text("leading-1")} to ${text("trailing-1")} (better in ${betterIn("trailing-1", "leading-1")})`;
-  const always = notBetter.length === 0 ? "trailing is better than leading at every number of steps" : `at ${listed(notBetter)} steps the seeds bear out no advantage of trailing over leading`;
+  const always = notBetter.length === 0 ? `trailing is better than leading at every number of steps (${text("leading-50")} to ${text("trailing-50")} at 50)` : `at ${listed(notBetter)} steps the seeds bear out no advantage of trailing over leading`;
   const { text: fewer, holds: isFewer } = fewerSteps(text, compare, betterIn);
   const ensemble = quantity === "absRel" ? ensembleText(text, compare) : undefined;
   const others = runs.map(({ name }) => name).filter((name) => name !== "e2e" && (quantity === "absRel" || !name.endsWith(`-x${members}`)));

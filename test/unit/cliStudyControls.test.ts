@@ -49,15 +49,16 @@ describe("cli/studyControls", () => {
 describe("cli/studySpread", () => {
   const of = (...values: number[]) => overSeeds(values.map((value) => [value]));
 
-  it("compares seed by seed: a difference must be larger than its spread", () => {
-    assert.equal(compareSeeds(of(10, 12, 14), of(11, 13, 15)), "below"); // always 1, though the seeds lie 4 apart
+  it("takes a difference for one where the seeds lie apart, or where it is larger than its spread from seed to seed", () => {
+    assert.equal(compareSeeds(of(10, 10.1, 13), of(14, 17.5, 14.1)), "below"); // 4, 7.4 and 1.1: 4.2 on average, 6.3 apart, and every seed below every other
+    assert.equal(compareSeeds(of(10, 12, 14), of(11, 13, 15)), "below"); // always 1, though the ranges overlap
     assert.equal(compareSeeds(of(11, 13, 15), of(10, 12, 14)), "above");
     assert.equal(compareSeeds(of(10, 12, 14), of(10.5, 12.5, 16)), "alike"); // 0.5, 0.5 and 2: 1 on average, 1.5 apart
   });
 
   it("holds a figure that no seed changes against each, and takes one seed for no evidence", () => {
     assert.equal(compareSeeds(of(5), of(10, 11, 12)), "below");
-    assert.equal(compareSeeds(of(10), of(10, 11, 12)), "alike");
+    assert.equal(compareSeeds(of(10), of(9, 11, 12)), "alike");
     assert.equal(compareSeeds(of(5), of(10)), "alike");
   });
 
