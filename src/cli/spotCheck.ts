@@ -8,7 +8,7 @@ import { claim } from "../io/lock";
 import { journalOf, lockOf, removeUnfinished, writeSetup } from "../evaluation/resultFolder";
 import { findSamples, shardOf } from "../evaluation/samples";
 import { fingerprintOf, parseSpec, readSpec, type SpotCheckSpec } from "../evaluation/spec";
-import { recordsOf, runSpotCheck, type SpotEntry, type SpotRunOptions, type SpotSample } from "../evaluation/spotRun";
+import { recordsOf, runSpotCheck, type SpotEntry, type SpotProgress, type SpotRunOptions, type SpotSample } from "../evaluation/spotRun";
 import { taskOfTruth, truthSourceOf, type TruthSource } from "../evaluation/truthSource";
 import { writeFileAtomically } from "../io/atomicFile";
 import { report, shippedModelsDir, withEngine } from "./engine";
@@ -100,13 +100,10 @@ async function examineFolder({ spec, truth, runs, fingerprint, samples, out }: W
 /** Runs, then writes tables and report; `control` is told how it ends. */
 export async function spotChecked(control: SpotControl, out: string, run: Omit<SpotRunOptions, "gate" | "signal" | "onRecord">): Promise<void> {
   try {
-    const known = recordsOf((await readJournal<SpotEntry>(run.journalPath)).entries);
-    const earlier = run.samples.flatMap(({ id }) => known.get(id) ?? []).filter(({ status }) => status === "done" || !run.retryFailed);
-    control.begin({ done: earlier.length, failed: earlier.filter(({ status }) => status === "failed").length, total: run.samples.length });
-    const records = await runSpotCheck({ ...run, gate: control.gate, signal: control.signal, onRecord: control.onRecord });
+    control.begin(await progressBefore(run));
+    const { done, failed } = await runSpotCheck({ ...run, gate: control.gate, signal: control.signal, onRecord: control.onRecord });
     await writeResults(out);
-    const failed = records.filter(({ status }) => status === "failed").length;
-    report(`${records.length} images${failed > 0 ? `, ${failed} of them failed` : ""} -> ${join(out, "report.html")}`);
+    report(`${done} images${failed > 0 ? `, ${failed} of them failed` : ""} -> ${join(out, "report.html")}`);
     control.end("done");
   } catch (error) {
     control.end(isCancelled(error) ? "cancelled" : "failed", error instanceof Error ? error.message : String(error));
@@ -114,6 +111,13 @@ export async function spotChecked(control: SpotControl, out: string, run: Omit<S
   } finally {
     control.dispose();
   }
+}
+
+/** How far earlier runs came; what they found is not held any longer than that takes. */
+async function progressBefore({ samples, journalPath, retryFailed }: Pick<SpotRunOptions, "samples" | "journalPath" | "retryFailed">): Promise<SpotProgress> {
+  const known = recordsOf((await readJournal<SpotEntry>(journalPath)).entries);
+  const earlier = samples.flatMap(({ id }) => known.get(id) ?? []).filter(({ status }) => status === "done" || !retryFailed);
+  return { done: earlier.length, failed: earlier.filter(({ status }) => status === "failed").length, total: samples.length };
 }
 
 /** The file's spec, or one of all images of a folder with the shipped end-to-end models; a folder that is named counts before the file's. */

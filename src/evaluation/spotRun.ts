@@ -75,26 +75,30 @@ export interface SpotProgress {
 }
 
 /**
- * Examines every image of the sample that the journal does not hold yet. An image counts once its line is on the disk. Returns what the journal holds of the sample,
- * without the angles of images that were examined now.
+ * Examines every image of the sample that the journal does not hold yet. An image counts once its line is on the disk, and only there is it kept: memory does
+ * not grow with what was found. Returns how far it came.
  * One image's failure is a record; the run goes on. Throws `cancelled`, `bad-argument` when the journal belongs to other settings,
  * `write-failed` when a line cannot be written, and `engine-died` when the engine fails three images in a row.
  */
-export async function runSpotCheck(options: SpotRunOptions): Promise<readonly SpotRecord[]> {
-  const { journal, content } = await Journal.open<SpotEntry>(options.journalPath);
+export async function runSpotCheck(options: SpotRunOptions): Promise<SpotProgress> {
+  const { journal, statuses } = await openJournal(options);
   try {
-    await begin(journal, content.entries, options.fingerprint);
-    const known = recordsOf(content.entries);
-    const wanted = options.samples.filter(({ id }) => {
-      const record = known.get(id);
-      return !record || (record.status === "failed" && options.retryFailed);
-    });
-    const examined = await examineAll(wanted, known, journal, options);
-    for (const record of examined) known.set(record.id, record);
-    return options.samples.flatMap(({ id }) => known.get(id) ?? []);
+    return await examineAll(statuses, journal, options);
   } finally {
     await journal.close();
   }
+}
+
+/** The journal, and what of its content a run needs. */
+async function openJournal({ journalPath, fingerprint }: SpotRunOptions): Promise<{ readonly journal: Journal<SpotEntry>; readonly statuses: ReadonlyMap<string, SpotRecord["status"]> }> {
+  const { journal, content } = await Journal.open<SpotEntry>(journalPath);
+  try {
+    await begin(journal, content.entries, fingerprint);
+  } catch (error) {
+    await journal.close();
+    throw error;
+  }
+  return { journal, statuses: new Map(Array.from(recordsOf(content.entries).values(), ({ id, status }) => [id, status])) };
 }
 
 /** The latest record of every image. */
@@ -120,16 +124,15 @@ async function begin(journal: Journal<SpotEntry>, entries: readonly SpotEntry[],
 /** Consecutive deaths of the engine after which the run ends: more images would only die too. */
 const deathsInARow = 3;
 
-async function examineAll(wanted: readonly SpotSample[], known: ReadonlyMap<string, SpotRecord>, journal: Journal<SpotEntry>, options: SpotRunOptions): Promise<readonly SpotRecord[]> {
+async function examineAll(statuses: ReadonlyMap<string, SpotRecord["status"]>, journal: Journal<SpotEntry>, options: SpotRunOptions): Promise<SpotProgress> {
   const { samples, inFlight, gate, onRecord } = options;
   // One worker's failure ends the others after the image that they are at.
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
-  const queue = wanted.values();
-  const wantedIds = new Set(wanted.map(({ id }) => id));
-  const earlier = samples.filter(({ id }) => known.has(id) && !wantedIds.has(id));
-  const progress = { done: earlier.length, failed: earlier.filter(({ id }) => known.get(id)?.status === "failed").length, total: samples.length };
-  const records: SpotRecord[] = [];
+  const isKnown = ({ id }: SpotSample): boolean => statuses.has(id) && !(options.retryFailed && statuses.get(id) === "failed");
+  const queue = samples.filter((sample) => !isKnown(sample)).values();
+  const earlier = samples.filter(isKnown);
+  const progress = { done: earlier.length, failed: earlier.filter(({ id }) => statuses.get(id) === "failed").length, total: samples.length };
   let deaths = 0;
   async function work(): Promise<void> {
     for (const sample of queue) {
@@ -140,7 +143,6 @@ async function examineAll(wanted: readonly SpotSample[], known: ReadonlyMap<stri
       deaths = error?.code === "engine-died" ? deaths + 1 : 0;
       if (error && deaths >= deathsInARow) throw error;
       await journal.append(record);
-      records.push({ ...record, angles: undefined }); // some kilobytes each, which only the report reads again
       progress.done++;
       if (record.status === "failed") progress.failed++;
       onRecord(record, { ...progress });
@@ -155,7 +157,7 @@ async function examineAll(wanted: readonly SpotSample[], known: ReadonlyMap<stri
   await Promise.allSettled(workers); // the journal may be closed only when none writes any more
   await Promise.all(workers);
   if (options.signal.aborted) throw new PlumblineError("cancelled", "The spot check was cancelled.", "Run it again: what is done is kept.");
-  return records;
+  return progress;
 }
 
 async function examineOne(sample: SpotSample, { examine, signal }: SpotRunOptions): Promise<{ record: SpotRecord; error?: PlumblineError }> {

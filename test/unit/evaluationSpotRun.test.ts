@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { setTimeout as pause } from "node:timers/promises";
 import { PlumblineError } from "../../src/core/errors";
 import { normalsMetrics } from "../../src/core/metrics";
 import { AnglePool, anglesText } from "../../src/evaluation/anglePool";
 import { readJournal } from "../../src/evaluation/journal";
-import { marksOf, recordsOf, runSpotCheck, type SpotEntry, type SpotOutcome, type SpotRecord, type SpotRunOptions } from "../../src/evaluation/spotRun";
+import { marksOf, recordsOf, runSpotCheck, type SpotEntry, type SpotOutcome, type SpotProgress, type SpotRecord, type SpotRunOptions } from "../../src/evaluation/spotRun";
 
 const samples = Array.from({ length: 20 }, (_, i) => ({ id: `a/${String(i).padStart(2, "0")}.jpg`, path: `/data/a/${i}.jpg` }));
 const outcome = (id: string): SpotOutcome => ({ judgement: { values: { absRel: Number(id.slice(2, 4)) / 100 }, oddities: [], errorsDegrees: {} }, sha256: id });
@@ -21,7 +23,7 @@ describe("running a spot check", () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  const run = (change: Partial<SpotRunOptions> = {}): Promise<readonly SpotRecord[]> =>
+  const run = (change: Partial<SpotRunOptions> = {}): Promise<SpotProgress> =>
     runSpotCheck({
       samples,
       fingerprint: "f",
@@ -39,9 +41,15 @@ describe("running a spot check", () => {
       ...change,
     });
 
+  /** What the journal holds, in the order of the ids. */
+  async function recorded(): Promise<readonly SpotRecord[]> {
+    const records = recordsOf((await readJournal<SpotEntry>(join(folder, "journal.jsonl"))).entries);
+    return [...records.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
   it("examines every image once, three at a time, and never again", async () => {
     let [now, most] = [0, 0];
-    const records = await run({
+    const progress = await run({
       examine: async ({ id }) => {
         most = Math.max(most, ++now);
         await pause(2);
@@ -51,9 +59,10 @@ describe("running a spot check", () => {
       },
     });
     assert.equal(most, 3);
-    assert.deepEqual(records.map(({ id, values }) => [id, values.absRel]), samples.map(({ id }) => [id, Number(id.slice(2, 4)) / 100]));
+    assert.deepEqual(progress, { done: 20, failed: 0, total: 20 });
+    assert.deepEqual((await recorded()).map(({ id, values }) => [id, values.absRel]), samples.map(({ id }) => [id, Number(id.slice(2, 4)) / 100]));
     examined = [];
-    assert.deepEqual((await run()).map(({ id }) => id), samples.map(({ id }) => id));
+    assert.deepEqual(await run(), { done: 20, failed: 0, total: 20 });
     assert.deepEqual(examined, []);
   });
 
@@ -64,24 +73,45 @@ describe("running a spot check", () => {
       return outcome(id);
     };
     const told: string[] = [];
-    const records = await run({ examine, onRecord: (record, { done, failed, total }) => told.push(`${record.status} ${done} ${failed} ${total}`) });
-    const failed = records.filter(({ status }) => status === "failed");
+    const progress = await run({ examine, onRecord: (record, { done, failed, total }) => told.push(`${record.status} ${done} ${failed} ${total}`) });
+    assert.deepEqual(progress, { done: 20, failed: 1, total: 20 });
+    const failed = (await recorded()).filter(({ status }) => status === "failed");
     assert.deepEqual(failed.map(({ id, reason, remedy }) => [id, reason, remedy]), [["a/03.jpg", "Expected an image but received none.", "Get it again."]]);
     assert.match(told.at(-1) ?? "", /20 1 20$/);
     examined = [];
-    await run({ examine });
+    assert.equal((await run({ examine })).failed, 1);
     assert.deepEqual(examined, [], "a failure is a result");
-    assert.equal((await run({ retryFailed: true })).filter(({ status }) => status === "done").length, 20);
+    assert.deepEqual(await run({ retryFailed: true }), { done: 20, failed: 0, total: 20 });
+    assert.ok((await recorded()).every(({ status }) => status === "done"));
     assert.deepEqual(examined, ["a/03.jpg"]);
+  });
+
+  it("holds nothing of an image once it is on the disk", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const found: WeakRef<object>[] = [];
+    let held = NaN;
+    await run({
+      examine: async ({ id }) => {
+        const result = outcome(id);
+        found.push(new WeakRef(result.judgement.values));
+        await pause(1);
+        if (id !== "a/19.jpg") return result;
+        collect();
+        held = found.filter((reference) => reference.deref() !== undefined).length;
+        return result;
+      },
+    });
+    assert.ok(held >= 1 && held <= 6, `the values of ${held} of 20 images are held`);
   });
 
   it("stops when cancelled, keeps what is done, and continues", async () => {
     const controller = new AbortController();
     await assert.rejects(run({ signal: controller.signal, onRecord: (_record, { done }) => done === 7 && controller.abort() }), (error: unknown) => error instanceof PlumblineError && error.code === "cancelled");
-    const before = recordsOf((await readJournal<SpotEntry>(join(folder, "journal.jsonl"))).entries).size;
+    const before = (await recorded()).length;
     assert.ok(before >= 7 && before <= 9, String(before));
     examined = [];
-    assert.equal((await run()).length, 20);
+    assert.equal((await run()).done, 20);
     assert.equal(examined.length, 20 - before);
   });
 
@@ -97,12 +127,12 @@ describe("running a spot check", () => {
     assert.equal(examined.length, atPause);
     gate = undefined;
     resume();
-    assert.equal((await running).length, 20);
+    assert.equal((await running).done, 20);
   });
 
   it("does not blame the images that were under way when the engine died", async () => {
     let died = false;
-    const records = await run({
+    const { failed } = await run({
       examine: async ({ id }) => {
         await pause(1);
         if (!died && id === "a/02.jpg") died = true;
@@ -113,7 +143,7 @@ describe("running a spot check", () => {
         return outcome(id);
       },
     });
-    assert.ok(records.every(({ status }) => status === "done"));
+    assert.equal(failed, 0);
   });
 
   it("ends when the engine dies with every image, and when something is wrong with the program", async () => {
@@ -134,7 +164,7 @@ describe("running a spot check", () => {
     await appendFile(join(folder, "journal.jsonl"), mark("a/01.jpg", "bad") + mark("a/02.jpg", "good") + mark("a/01.jpg", "unsure", "glass") + mark("a/02.jpg", "none"));
     const marks = marksOf((await readJournal<SpotEntry>(join(folder, "journal.jsonl"))).entries);
     assert.deepEqual([...marks.values()].map(({ id, mark: word, note }) => [id, word, note]), [["a/01.jpg", "unsure", "glass"]]);
-    assert.equal((await run()).length, 20);
+    assert.equal((await run()).done, 20);
   });
 });
 
