@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { dependencies } from "../../package.json";
-import type { Environment } from "./hubSettings";
+import type { Environment } from "./environment";
 import { storageFolder } from "./storage";
 
 /** The version of ONNX Runtime that Plumbline was made with; its CUDA provider must be of the same. */

@@ -11,7 +11,8 @@ import { cudaFolder, cudaLibraries, installedCudaFolder, onnxRuntimeVersion, run
 import { downloadFile, incomplete, writing } from "./downloadFile";
 import { Hub, type HubFile } from "./hubClient";
 import { connectionFailure, failed, failureOf, PassingFailure } from "./hubErrors";
-import { readHubSettings, type Environment, type HubSettings } from "./hubSettings";
+import type { Environment } from "./environment";
+import { readHubSettings, type HubSettings } from "./hubSettings";
 import { persist, requireUncancelled, usualPatience, type OnRetry, type Patience } from "./retry";
 import { freeBytes } from "./storage";
 

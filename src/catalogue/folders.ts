@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { PlumblineError } from "../core/errors";
 import { writeFileAtomically } from "../io/atomicFile";
-import type { Environment } from "./hubSettings";
+import type { Environment } from "./environment";
 import { describeModel, type ModelDescription, type Statement } from "./modelFolder";
 import { storageFolder } from "./storage";
 

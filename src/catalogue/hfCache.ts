@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isObject, readJsonObject } from "../io/jsonFile";
 import type { FileHash } from "./hubClient";
-import { expand, huggingFaceHome, type Environment } from "./hubSettings";
+import { expand, huggingFaceHome, type Environment } from "./environment";
 import { isRepositoryName } from "./storage";
 
 /*

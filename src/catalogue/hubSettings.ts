@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { PlumblineError } from "../core/errors";
+import { expand, huggingFaceHome, type Environment } from "./environment";
 
 /** What of a response is used; that of Node's fetch and that of undici both have it. */
 export interface HubResponse {
@@ -27,8 +27,6 @@ export interface HubSettings {
   readonly fetch: HubFetch;
 }
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 const publicEndpoint = "https://huggingface.co";
 
 /**
@@ -41,16 +39,6 @@ export async function readHubSettings(environment: Environment = process.env): P
     throw new PlumblineError("bad-argument", `Expected an address that begins with https:// for HF_ENDPOINT but received "${endpoint}".`, "Correct the variable, or unset it to use huggingface.co.");
   }
   return { endpoint, token: await readToken(environment), offline: isOn(environment["HF_HUB_OFFLINE"]), fetch: await chooseFetch(environment) };
-}
-
-/** The folder of Hugging Face's programs: HF_HOME, else `huggingface` in the user's cache folder. */
-export function huggingFaceHome(environment: Environment = process.env): string {
-  return expand(environment["HF_HOME"] || join(environment["XDG_CACHE_HOME"] || "~/.cache", "huggingface"), environment);
-}
-
-/** A leading ~ is the user's home folder. */
-export function expand(path: string, environment: Environment): string {
-  return /^~(?=$|[\\/])/.test(path) ? join(environment["HOME"] || homedir(), path.slice(1)) : path;
 }
 
 async function readToken(environment: Environment): Promise<string | undefined> {

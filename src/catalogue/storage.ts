@@ -1,7 +1,7 @@
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { unexpected } from "../core/errors";
-import { expand, type Environment } from "./hubSettings";
+import { expand, type Environment } from "./environment";
 
 /*
  * The storage folder, the same for the command line and the extension:
