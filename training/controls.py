@@ -151,7 +151,7 @@ class Study:
     def run(self, variant, seed):
         """Trains and evaluates one run, and adds its entries to the results unless they are there."""
         key = dict(zip(RUN_KEYS, variant), seed=seed)
-        if any(key.items() <= entry.items() for entry in read_results(self.results).get("runs", [])):
+        if any(same_run(entry, key) for entry in read_results(self.results).get("runs", [])):
             return
         origin, training, kind, _ = variant
         if training == "none":
@@ -172,7 +172,8 @@ class Study:
         """Adds entries to the results, ordered by seed; atomically, and one process at a time."""
         with open(os.path.join(self.config.cache, "results.lock"), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            runs = read_results(self.results).get("runs", []) + entries
+            others = [entry for entry in read_results(self.results).get("runs", []) if not same_run(entry, entries[0])]
+            runs = others + entries
             order = [UNTUNED, *RUNS]
             runs.sort(key=lambda entry: (entry["seed"] or 0, order.index(tuple(entry[name] for name in RUN_KEYS))))
             with open(os.path.join(self.config.heldout, "index.json")) as file:
@@ -193,6 +194,10 @@ def trained_parts(unet, vae, decoder):
     if decoder == "tuned":
         parts.update(decoder=vae.decoder, post_quant_conv=vae.post_quant_conv)
     return nn.ModuleDict(parts)
+
+
+def same_run(a, b):
+    return all(a[name] == b[name] for name in (*RUN_KEYS, "seed"))
 
 
 def read_results(path):
