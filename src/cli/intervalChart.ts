@@ -46,7 +46,7 @@ function panelSvg({ xLabel, rows }: IntervalPanel, marginLeft: number, width: nu
     marginRight: 24,
     marginTop: 8,
     marginBottom: 38,
-    x: { grid: true, ticks: 8, domain: [low - room, high + room], label: xLabel, labelAnchor: "center", labelArrow: "none" },
+    x: { grid: true, ticks: Math.floor((width - marginLeft) / 80), domain: [low - room, high + room], label: xLabel, labelAnchor: "center", labelArrow: "none" },
     y: { type: "band", domain: rows.map(({ label }) => label), label: null, tickSize: 0 },
     marks: [
       ruleY(means.filter((row) => row.values.length > 1), { y: "label", x1: "low", x2: "high", stroke: "colour", strokeWidth: 1.8 }),

@@ -26,6 +26,8 @@ export interface ControlRun {
   readonly inference: { readonly steps: number; readonly spacing: (typeof spacings)[number]; readonly noise: ControlNoise };
   /** Fractions, by held-out scene. */
   readonly scores: { readonly absRel: readonly number[]; readonly delta1: readonly number[] };
+  /** Of the training, on one core. */
+  readonly seconds: number;
 }
 
 /** The file that training/controls.py writes. */
@@ -94,6 +96,7 @@ function runOf(value: unknown, name: string, scenes: number): ControlRun {
       noise: choiceOf(inference["noise"], `inference.noise of ${name}`, noises),
     },
     scores: { absRel: numbersOf(scores["absRel"], `scores.absRel of ${name}`, scenes), delta1: numbersOf(scores["delta1"], `scores.delta1 of ${name}`, scenes) },
+    seconds: numberOf(run["seconds"], `seconds of ${name}`),
   };
 }
 
@@ -102,13 +105,15 @@ export interface ControlScores {
   readonly seeds: readonly (number | null)[];
   readonly absRel: readonly (readonly number[])[];
   readonly delta1: readonly (readonly number[])[];
+  /** Of the training of each, on one core. */
+  readonly seconds: readonly number[];
 }
 
 /** The runs for which `wanted` is true, in the order of their seeds. Throws `not-found` where there is none. */
 export function controlScores({ runs }: Controls, name: string, wanted: (run: ControlRun) => boolean): ControlScores {
   const found = runs.filter(wanted).sort((a, b) => (a.seed ?? 0) - (b.seed ?? 0));
   if (found.length === 0) throw new PlumblineError("not-found", `Expected a run of the training controls for ${name} but there is none.`, remedy);
-  return { seeds: found.map(({ seed }) => seed), absRel: found.map(({ scores }) => scores.absRel), delta1: found.map(({ scores }) => scores.delta1) };
+  return { seeds: found.map(({ seed }) => seed), absRel: found.map(({ scores }) => scores.absRel), delta1: found.map(({ scores }) => scores.delta1), seconds: found.map(({ seconds }) => seconds) };
 }
 
 /** How the runs were made, for a page. */
