@@ -60,7 +60,7 @@ export async function resolveRuns(options: RunOptions, modelsDir: string): Promi
   const runs = tasksOf(options, named).map(async (task): Promise<RunRequest> => {
     const model = named.find(({ tasks }) => tasks.includes(task)) ?? (named.length === 0 ? await defaultModel(options, task, modelsDir) : undefined);
     if (!model) throw unexpected("bad-argument", `the ${task} model`, `a model for ${task}`, named.map(({ id }) => id).join(", "), "Name a second --model, or leave out --task.");
-    return { runId: task, modelDir: model.dir, task, settings: settingsFor(model, options) };
+    return { runId: task, modelDir: model.path, task, settings: settingsFor(model, options) };
   });
   return Promise.all(runs);
 }

@@ -39,8 +39,8 @@ export async function prepareRuns(runs: readonly SpotRunSpec[], modelsDir: strin
       requests.push(request);
       settings.push([`${run.name}, ${task}`, `${model.id}: ${wordsOf(request)}`]);
       for (const assumption of model.assumptions) assumptions.add(assumption);
-      const hash = hashes.get(model.dir) ?? modelHash(model.dir);
-      hashes.set(model.dir, hash);
+      const hash = hashes.get(model.path) ?? modelHash(model);
+      hashes.set(model.path, hash);
       weights.push(model.stated ? hash.then((files) => `${files} ${JSON.stringify(semanticsOf(model, task))}`) : hash);
     }
   }
@@ -79,10 +79,10 @@ function estimatedRun({ name }: SpotRunSpec, results: ReadonlyMap<string, RunRes
   return { name, ...(depth && { depth }), ...(normals && { normals }) };
 }
 
-function requestOf({ name, steps, spacing, ensembleSize, noise, seed, processingResolution }: SpotRunSpec, task: Task, { dir, defaults }: ModelDescription): RunRequest {
+function requestOf({ name, steps, spacing, ensembleSize, noise, seed, processingResolution }: SpotRunSpec, task: Task, { path, defaults }: ModelDescription): RunRequest {
   return {
     runId: runIdOf(name, task),
-    modelDir: dir,
+    modelDir: path,
     task,
     settings: { steps, spacing, ensembleSize, noise: { kind: noise ?? defaults.noise }, seed, processingResolution: processingResolution ?? defaults.processingResolution },
   };

@@ -5,11 +5,12 @@ import { evaluateDepth, normalsErrors, normalsMetrics } from "../core/metrics";
 import { convertFrame } from "../core/normals";
 import type { Task } from "../core/semantics";
 import type { DeviceChoice, NoiseChoice, RunRequest, TimestepSpacing } from "../core/settings";
+import { modelHash } from "../evaluation/modelHash";
 import type { RunResult } from "../protocol/inference";
 import { installation, predictImage, progressOf, shippedModelsDir, type Session } from "./engine";
 import { openHeldOut, readHeldOut, type HeldOutScene } from "./heldOut";
 import { lastingPart } from "./studyPage";
-import { checkpointHash, sceneHashOf, scoreKey, ScoresCache, type KeptScore, type SceneScores } from "./studyScores";
+import { sceneHashOf, scoreKey, ScoresCache, type KeptScore, type SceneScores } from "./studyScores";
 
 /** What every study is made with. */
 export interface StudyOptions {
@@ -123,7 +124,7 @@ export async function measureHeldOut(session: Session, runs: readonly StudyRun[]
 async function wantedOf(runs: readonly StudyRun[], seeds: readonly number[], models: string): Promise<readonly Wanted[]> {
   const hashes = new Map<string, Promise<string>>();
   const hashOf = (id: string): Promise<string> => {
-    const hash = hashes.get(id) ?? resolveModel(models, id).then(checkpointHash);
+    const hash = hashes.get(id) ?? resolveModel(models, id).then(modelHash);
     hashes.set(id, hash);
     return hash;
   };

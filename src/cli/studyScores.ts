@@ -1,12 +1,9 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { LatentModelDescription, ModelDescription, NetworkSource } from "../catalogue/modelFolder";
-import { unexpected } from "../core/errors";
 import type { Task } from "../core/semantics";
 import type { DeviceChoice, RunSettings } from "../core/settings";
 import { appendLine, readJournal } from "../evaluation/journal";
-import { modelHash } from "../evaluation/modelHash";
 
 /** Errors of one map of one scene. Depth has the first two, normals the others. */
 export interface SceneScores {
@@ -80,18 +77,4 @@ export async function sceneHashOf(dir: string, id: string): Promise<string> {
   const hash = createHash("sha256");
   for (const part of ["rgb", "depth", "normal"]) hash.update(createHash("sha256").update(await readFile(join(dir, `${id}_${part}.png`))).digest());
   return hash.digest("hex");
-}
-
-/** Of a checkpoint's own files and of the networks that it takes from elsewhere. Throws `unsupported` for other than checkpoints in diffusers layout. */
-export async function checkpointHash(description: ModelDescription): Promise<string> {
-  const dirs = description.family === "feedforward" ? [] : [...new Set([description.dir, ...networkDirs(description)])];
-  const hashes = await Promise.all(dirs.map(modelHash));
-  return createHash("sha256").update(hashes.join()).digest("hex");
-}
-
-function networkDirs({ unet, vae }: LatentModelDescription): readonly string[] {
-  return [unet, vae.encoder, vae.decoder].map((source: NetworkSource) => {
-    if (source.kind !== "component") throw unexpected("unsupported", "a network of a study's model", "the folder of a component", source.kind);
-    return source.dir;
-  });
 }

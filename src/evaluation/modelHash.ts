@@ -1,20 +1,50 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import type { ModelDescription, NetworkSource } from "../catalogue/modelFolder";
+import { openOnnx } from "../io/onnxFile";
 
-/** What a model's numbers come from: its configurations and weights; not its card, nor files beside it. */
-const counted = /\.(?:safetensors|json)$/;
+/** What the numbers of a model folder come from: its configurations and weights; not its card, nor files beside it. */
+const counted = /\.(?:safetensors|bin|ckpt|json)$/;
 
-/** Changes with the content of any file of a model folder that counts, and with their names: SHA-256 in hexadecimal. Rejects with the system's error. */
-export async function modelHash(dir: string): Promise<string> {
+/**
+ * Changes with what a model's numbers come from, wherever that lies: the configurations and weights of its folder and of the components that it
+ * takes from elsewhere, or its networks in ONNX format with what says how they are run. SHA-256 in hexadecimal. Rejects with the system's error.
+ */
+export async function modelHash(model: ModelDescription): Promise<string> {
+  const sources: readonly NetworkSource[] = model.family === "feedforward" ? [model.network] : [model.unet, model.vae.encoder, model.vae.decoder];
+  const folders = [...(model.family === "feedforward" ? [] : [model.dir]), ...sources.flatMap((source) => (source.kind === "component" ? [source.dir] : []))];
+  const networks = await Promise.all(sources.flatMap((source) => (source.kind === "onnx" ? [openOnnx(source.path)] : [])));
+  const files = networks.length > 0 ? [...networks.flatMap((network) => network.files), ...model.files] : [];
+  const ofFile = remembering(fileHash);
+  const hashes = [
+    ...(await Promise.all([...new Set(folders)].map((folder) => folderHash(folder, ofFile)))),
+    ...(await Promise.all([...new Set(files)].map(async (path) => `${await ofFile(path)} ${basename(path)}`))),
+  ];
+  return createHash("sha256").update(hashes.join()).digest("hex");
+}
+
+async function folderHash(dir: string, ofFile: (path: string) => Promise<string>): Promise<string> {
   const names = (await readdir(dir, { recursive: true })).map((name) => name.replaceAll("\\", "/")).filter((name) => counted.test(name)).sort();
   const all = createHash("sha256");
-  for (const name of names) {
-    const one = createHash("sha256");
-    await pipeline(createReadStream(join(dir, name), { highWaterMark: 1 << 20 }), one);
-    all.update(`${one.digest("hex")} ${name}\n`);
-  }
+  for (const name of names) all.update(`${await ofFile(join(dir, name))} ${name}\n`);
   return all.digest("hex");
+}
+
+async function fileHash(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
+  return hash.digest("hex");
+}
+
+/** A component's folder lies in its model's: gigabytes are read once. */
+function remembering(read: (path: string) => Promise<string>): (path: string) => Promise<string> {
+  const known = new Map<string, Promise<string>>();
+  return (path) => {
+    const hash = known.get(path) ?? read(path);
+    known.set(path, hash);
+    return hash;
+  };
 }

@@ -43,6 +43,20 @@ describe("plumbline on feed-forward models", function () {
     }
   });
 
+  it("runs the network that is named, not another one of its folder", async () => {
+    const folder = join(dir, "several");
+    const others: [number, number, number] = [0.1, 0.2, 0.6];
+    await writeNetwork(join(folder, "onnx", "model.onnx"), { outputs: [{ name: "depth", shape: "NHW", weights: [weights] }] });
+    const half = await writeNetwork(join(folder, "onnx", "model_fp16.onnx"), { outputs: [{ name: "depth", shape: "NHW", weights: [others] }] });
+    await writeFile(join(folder, manifestName), JSON.stringify({ format: "plumbline-model", version: 1, name: "Several", size: { kind: "own", multiple: 1 }, outputs: [{ kind: "affine-depth" }] }));
+    for (const [named, expected] of [[folder, weights], [half, others]] as const) {
+      const { code, stderr } = await plumbline(["estimate", photo, "--model", named, "--device", "cpu", "--out", join(dir, "chosen")]);
+      assert.equal(code, 0, stderr);
+      const { data } = await readNpy(join(dir, "chosen", "depth.npy"));
+      data.forEach((value, p) => assert.ok(Math.abs(value - weighted(pixel(image, p), expected)) < 1e-5, `pixel ${p} of ${named}`));
+    }
+  });
+
   it("refuses steps as a usage error, and names what is wrong with a manifest", async () => {
     const steps = await plumbline(["estimate", photo, "--model", model, "--steps", "4", "--device", "cpu", "--out", join(dir, "none")]);
     assert.deepEqual([steps.code, /one run: leave out the steps/.test(steps.stderr)], [2, true], steps.stderr);

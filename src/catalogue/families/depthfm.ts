@@ -34,6 +34,7 @@ export async function describeDepthFm(dir: string): Promise<DepthFmDescription> 
   return {
     family: "depthfm",
     id: repositoryOf(dir),
+    path: dir,
     dir,
     tasks: ["depth"],
     normalsFrame: "LUB",

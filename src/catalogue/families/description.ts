@@ -35,6 +35,8 @@ export interface CommonDescription {
   readonly id: string;
   /** The model's folder, or that of its file; absolute. Its files are named relative to it. */
   readonly dir: string;
+  /** What it is described from again: `dir`, or the network's file that was chosen. */
+  readonly path: string;
   /** The tasks that the checkpoint may be asked for; both where its class does not tell which one it was trained for. */
   readonly tasks: readonly Task[];
   /** Affine-invariant depth when absent. */

@@ -41,6 +41,7 @@ export async function describeFeedForward(path: string): Promise<FeedForwardDesc
     name: manifest.name,
     ...(manifest.licence !== undefined && { licence: manifest.licence }),
     dir: place.dir,
+    path: resolve(path),
     tasks: tasksOf(spec),
     depthKind: depthKindOf(spec),
     normalsFrame: normals ? displayFrame(normals.frame) : "LUB",

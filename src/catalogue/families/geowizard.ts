@@ -20,6 +20,7 @@ export async function describeGeoWizard(checkpoint: Checkpoint): Promise<GeoWiza
     family: "geowizard",
     id: repositoryOf(dir),
     dir,
+    path: dir,
     tasks: ["depth", "normals"],
     normalsFrame: "LUB",
     open: [],

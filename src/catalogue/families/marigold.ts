@@ -33,6 +33,7 @@ export async function describeMarigold(checkpoint: Checkpoint): Promise<Marigold
     family: "marigold",
     id: repositoryOf(dir),
     dir,
+    path: dir,
     tasks: task ? [task] : ["depth", "normals"],
     normalsFrame: statedFrame ?? likelyFrame(checkpoint, endToEnd),
     open: ["depthKind", ...(task ? [] : ["task" as const]), ...(statedFrame ? [] : ["normalsFrame" as const])],
