@@ -6,7 +6,11 @@ import { basename, dirname, join } from "node:path";
 import { SetupError, execute, root, say, setUp } from "./setup.mjs";
 
 /** Everything of the checkout that a user needs besides the programs. */
-const shippedFiles = ["package.nls.json", "README.md", "CHANGELOG.md", "LICENSE", "NOTICE.md", "media/icons", "media/fonts", "media/walkthrough", "media/screenshots", "models"];
+const shippedFiles = [
+  "package.nls.json", "README.md", "CHANGELOG.md", "LICENSE", "NOTICE.md", "media/icons", "media/fonts", "media/walkthrough", "media/screenshots", "models",
+  // The README's sheet of photographs, and whose they are.
+  "docs/photographs-overview.jpg", "test/photographs/LICENCES.md", "media/samples/LICENCES.md",
+];
 const programs = ["extension.js", "inference.js", "cli.js", "webview.js", "webview.css", "space.js", "viewer.js", "viewer.css", "spot.js", "spot.css"];
 
 /** Packages that stay outside the bundle; their install-time dependencies are left behind. */

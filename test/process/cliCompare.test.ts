@@ -117,16 +117,16 @@ describe("plumbline study", function () {
       const { code, stderr } = await plumbline(["study", "table4", "--scenes", "2", "--out", join(dir, name)]);
       assert.equal(code, 0, stderr);
     }
-    for (const file of ["table4.md", "table4.svg", "table4.png", "table4.json"]) assert.ok((await readFile(join(dir, "a", file))).equals(await readFile(join(dir, "b", file))), `${file} differs`);
-    const { scenes, scores, findings, runs } = JSON.parse(await readFile(join(dir, "a", "table4.json"), "utf8")) as { scenes: string[]; scores: Record<string, { absRel: number[] }>; findings: string[]; runs: Record<string, unknown>[] };
+    for (const file of ["table4.md", ...["table4", "table4-shipped"].flatMap((id) => [`${id}.svg`, `${id}.png`, `${id}.json`])]) assert.ok((await readFile(join(dir, "a", file))).equals(await readFile(join(dir, "b", file))), `${file} differs`);
+    const { scenes, scores, findings, runs } = JSON.parse(await readFile(join(dir, "a", "table4-shipped.json"), "utf8")) as { scenes: string[]; scores: Record<string, { absRel: number[] }[]>; findings: string[]; runs: Record<string, unknown>[] };
     assert.deepEqual(scenes, ["000", "001"]);
     const page = await readFile(join(dir, "a", "table4.md"), "utf8");
     for (const finding of findings) assert.ok(page.includes(`**${finding}**`));
     for (const [row, name] of [["Gaussian", "gaussian"], ["pyramid", "pyramid"], ["zeros", "zeros"]]) {
-      const mean = (100 * (scores[name].absRel[0] + scores[name].absRel[1])) / 2;
+      const mean = (100 * (scores[name][0].absRel[0] + scores[name][0].absRel[1])) / 2;
       assert.ok(page.includes(`| ${row} | ${mean.toFixed(2)} |`), `${row} ${mean}`);
     }
     assert.ok(runs.every((run) => !("finishedAt" in run) && !("timingsMillis" in run)), "no dates");
-    assert.match(page, /!\[.*\]\(table4\.png\)/);
+    assert.match(page, /!\[.*\]\(table4\.png\)[^]*!\[.*\]\(table4-shipped\.png\)/);
   });
 });
