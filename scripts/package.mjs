@@ -8,8 +8,8 @@ import { SetupError, execute, root, say, setUp } from "./setup.mjs";
 /** Everything of the checkout that a user needs besides the programs. */
 const shippedFiles = [
   "package.nls.json", "README.md", "CHANGELOG.md", "LICENSE", "NOTICE.md", "media/icons", "media/fonts", "media/walkthrough", "media/screenshots", "models",
-  // The README's sheet of photographs, and whose they are.
-  "docs/photographs-overview.jpg", "test/photographs/LICENCES.md", "media/samples/LICENCES.md",
+  // The README's sheet of photographs, and whose they are (with those of test/photographs, below).
+  "docs/photographs-overview.jpg", "media/samples/LICENCES.md",
 ];
 const programs = ["extension.js", "inference.js", "cli.js", "webview.js", "webview.css", "space.js", "viewer.js", "viewer.css", "spot.js", "spot.css"];
 
@@ -32,6 +32,7 @@ function stage(folder) {
   for (const name of programs) cpSync(join(folder, "build", name), join(folder, "dist", name));
   rmSync(join(folder, "build"), { recursive: true });
   for (const name of shippedFiles) if (existsSync(join(root, name))) cpSync(join(root, name), join(folder, name), { recursive: true });
+  cpSync(join(root, "test/photographs/LICENCES.md"), join(folder, "docs/photographs-LICENCES.md"));
   for (const name of runtimePackages(target)) copyPackage(name, folder);
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(publishedManifest(), null, 2)}\n`);
 }

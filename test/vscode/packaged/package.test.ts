@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { resolveCliArgsFromVSCodeExecutablePath } from "@vscode/test-electron";
@@ -42,6 +42,12 @@ describe(`the package for ${target}`, function () {
     assert.ok(natives.some((name) => name.includes("onnxruntime_binding")) && natives.some((name) => name.includes("sharp")));
     const [platform, architecture] = target.split("-");
     for (const name of natives) assert.ok(name.includes(target) || name.includes(`/${platform}/${architecture}/`), name);
+  });
+
+  it("holds the pictures of the README, and whose photographs they are", () => {
+    const pictures = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/!\[[^\]]*\]\(([^)]+)\)/g)].map(([, path]) => path);
+    assert.ok(pictures.length > 1);
+    for (const path of [...pictures, "docs/photographs-LICENCES.md", "media/samples/LICENCES.md"]) assert.ok(names().includes(`extension/${path}`), path);
   });
 
   it("holds no sources, tests, or tools", () => {
