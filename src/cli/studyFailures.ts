@@ -20,7 +20,7 @@ const shownScenes = 3;
 /** Two side by side: as wide as a scene with truth, prediction and error. */
 const shownPhotographs = 4;
 /** Pixels; keeps a sheet below 60 KB. */
-const cellSize = 120;
+const cellSize = 116;
 /** The error that has the brightest colour: a fraction of the depth, degrees. */
 const brightest: Readonly<Record<Task, number>> = { depth: 0.5, normals: 60 };
 

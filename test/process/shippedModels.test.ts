@@ -46,7 +46,7 @@ describe("the shipped models", () => {
       for (const [, link] of card.matchAll(/\]\(([^)#]+)\)/g)) assert.ok((await stat(join(models, dir, link))).isFile(), `${dir}: ${link}`);
       if (!dir.includes("e2e")) continue;
       assert.ok(card.includes("](failures.jpg)") && card.includes("](failures.md)"), dir);
-      assert.ok((await stat(join(models, dir, "failures.jpg"))).size <= 80_000, `${dir}/failures.jpg`);
+      assert.ok((await stat(join(models, dir, "failures.jpg"))).size <= 60_000, `${dir}/failures.jpg`);
     }
   });
 });
