@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import type { ModelDescription, NetworkSource } from "../catalogue/modelFolder";
+import { fileSha256 } from "../io/fileSha256";
 import { openOnnx } from "../io/onnxFile";
 
 /** What the numbers of a model folder come from: its configurations and weights; not its card, nor files beside it. */
@@ -18,7 +17,7 @@ export async function modelHash(model: ModelDescription): Promise<string> {
   const folders = [...(model.family === "feedforward" ? [] : [model.dir]), ...sources.flatMap((source) => (source.kind === "component" ? [source.dir] : []))];
   const networks = await Promise.all(sources.flatMap((source) => (source.kind === "onnx" ? [openOnnx(source.path)] : [])));
   const files = networks.length > 0 ? [...networks.flatMap((network) => network.files), ...model.files] : [];
-  const ofFile = remembering(fileHash);
+  const ofFile = remembering(fileSha256);
   const hashes = [
     ...(await Promise.all([...new Set(folders)].map((folder) => folderHash(folder, ofFile)))),
     ...(await Promise.all([...new Set(files)].map(async (path) => `${await ofFile(path)} ${basename(path)}`))),
@@ -31,12 +30,6 @@ async function folderHash(dir: string, ofFile: (path: string) => Promise<string>
   const all = createHash("sha256");
   for (const name of names) all.update(`${await ofFile(join(dir, name))} ${name}\n`);
   return all.digest("hex");
-}
-
-async function fileHash(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
-  return hash.digest("hex");
 }
 
 /** A component's folder lies in its model's: gigabytes are read once. */

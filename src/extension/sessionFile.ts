@@ -1,9 +1,7 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { access } from "node:fs/promises";
 import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { PlumblineError, unexpected } from "../core/errors";
+import { fileSha256 as sha256Of } from "../io/fileSha256";
 import { isObject, parseObject } from "../io/jsonFile";
 import type { PanelState } from "../protocol/panel";
 import { requireState } from "./stateCheck";
@@ -83,8 +81,7 @@ export function sessionText(file: string, { images, state, models, rest }: Sessi
 
 /** SHA-256 of a file, hexadecimal; undefined when it cannot be read. */
 export async function fileSha256(path: string): Promise<string | undefined> {
-  const hash = createHash("sha256");
-  return pipeline(createReadStream(path), hash).then(() => hash.digest("hex"), () => undefined);
+  return sha256Of(path).catch(() => undefined);
 }
 
 function savedPath(file: string, path: string): SavedPath {

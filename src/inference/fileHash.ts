@@ -1,8 +1,6 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import { pipeline } from "node:stream/promises";
 import { writeFileAtomically } from "../io/atomicFile";
+import { fileSha256 } from "../io/fileSha256";
 import { isObject, parseObject } from "../io/jsonFile";
 
 interface KnownHash {
@@ -24,9 +22,7 @@ export class FileHashes {
     const { size, mtimeMs: modifiedMillis } = await stat(path);
     const found = this.known.get(path);
     if (found && found.size === size && found.modifiedMillis === modifiedMillis) return found.sha256;
-    const hash = createHash("sha256");
-    await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
-    const sha256 = hash.digest("hex");
+    const sha256 = await fileSha256(path);
     this.known.set(path, { size, modifiedMillis, sha256 });
     this.hasNews ||= size >= rememberedBytes;
     return sha256;
