@@ -39,6 +39,8 @@ DEFAULTS: dict[str, Any] = {
         "train-wide": {"seed": 5, "textureSeed": 21, "count": 16384, "wide": 0.75},
         # photographs: share of the surfaces with photographic textures (fetchTextures.py).
         "train-photo": {"seed": 7, "textureSeed": 31, "count": 16384, "wide": 0.8, "photographs": 0.75},
+        # large: the same mixture, for batches of a larger size.
+        "train-large": {"seed": 9, "textureSeed": 41, "count": 8192, "wide": 0.65, "photographs": 0.5, "height": 192, "width": 256},
         "validation": {"seed": 3, "textureSeed": 13, "count": 192, "wide": 0.0},
         "heldout": {"seed": 2, "textureSeed": 12, "count": 48, "wide": 0.0},
         "heldout-wide": {"seed": 6, "textureSeed": 22, "count": 64, "wide": 1.0},
@@ -103,7 +105,8 @@ def report(done: Any, total: int, workers: list[mp.Process]) -> None:
 
 def render_split(out: Path, options: dict[str, Any], split: str, count: int, processes: int) -> None:
     """Renders a split to shards with several processes."""
-    chosen, size = options["splits"][split], (options["height"], options["width"])
+    chosen = options["splits"][split]
+    size = (chosen.get("height", options["height"]), chosen.get("width", options["width"]))
     bank = texture_bank(chosen, options)
     render_scene(chosen["seed"], 0, bank, 16, 16)  # compiles before the processes fork
     out.mkdir(parents=True, exist_ok=True)

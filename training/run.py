@@ -30,7 +30,11 @@ class Config(dict):
 
     def scene_folders(self):
         """Where the training scenes are, in the order in which they count."""
-        return [os.path.join(self.cache, folder) for folder in self["paths"].get("scenes", ["scenes/train"])]
+        return [self.scene_folder(folder) for folder in self["paths"].get("scenes", ["scenes/train"])]
+
+    def scene_folder(self, name):
+        """A folder of scenes, which configurations name from the cache."""
+        return os.path.join(self.cache, name)
 
     def checkpoint(self, stage):
         """The file of a stage's checkpoint; a name with .pt is a file in the cache instead."""

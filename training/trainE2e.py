@@ -64,8 +64,14 @@ def draw_scenes(scenes, phase, settings, generator):
     return indices, mirror, random_boxes(count, full, settings["crop"], generator, within) if windows else None, size
 
 
-def train_step(trainer, task, scenes, phase, settings, encode, predict, device, generator):
-    chosen = draw_scenes(scenes, phase, settings, generator)
+def draw_large(scenes, phase, settings, generator):
+    """As draw_scenes, at the size at which the scenes were rendered (settings["large"]: folders, and every how many batches)."""
+    full = scenes.raw("mask", 0).shape
+    return draw_scenes(scenes, {"batch": phase["batch"], "size": full}, {**settings, "shares": None}, generator)
+
+
+def train_step(trainer, task, scenes, chosen, settings, encode, predict, device, generator):
+    """One update from the scenes that draw_scenes chose."""
     rgb = jittered(viewed(scenes, "rgb", *chosen), generator).to(device)
     truth, mask = viewed(scenes, task, *chosen), viewed(scenes, "mask", *chosen).to(device)
     decoded = predict(trainer.model, encode(rgb)).float()
@@ -74,7 +80,7 @@ def train_step(trainer, task, scenes, phase, settings, encode, predict, device, 
     else:
         loss = angular_error(decoded, truth.to(device), mask + settings["sky_weight"] * (1 - mask))
     loss.backward()
-    trainer.step({"loss": loss.item()}, phase["batch"])
+    trainer.step({"loss": loss.item()}, len(rgb))
 
 
 def main(config, task):
@@ -90,15 +96,20 @@ def main(config, task):
     schedule, context = Schedule(**config["schedule"]), origin["contexts"][TASKS.index(task)]
     predict = lambda unet, rgb: predict_map(unet, vae, scale, schedule, rgb, context)
     encode = torch.no_grad()(lambda rgb: vae.encode(rgb.to(dtype).contiguous(memory_format=torch.channels_last))[0] * scale)
-    scenes = Scenes(config.scene_folders(), ("rgb", task, "mask"))
+    pool = lambda folders: Scenes(folders, ("rgb", task, "mask"))
+    scenes = pool(config.scene_folders())
+    large = pool([config.scene_folder(name) for name in settings.get("large", {}).get("scenes", [])])
     trainer.resume()
     while trainer.iteration < settings["iterations"]:
         phase = phase_of(settings["phases"], trainer.iteration)
         if trainer.iteration % 500 == 0:
-            scenes.refresh()
-        trainer.extras["scenes"] = scenes.count
+            scenes.refresh(), large.refresh()
+        trainer.extras["scenes"] = scenes.count + large.count
         generator = iteration_generator(config["seed"] + 1, trainer.iteration, rank, world)
-        train_step(trainer, task, scenes, phase, settings, encode, predict, device, generator)
+        # By iteration, not by chance: processes that average their gradients wait for the slowest.
+        turn = large.count and trainer.iteration % settings["large"]["every"] == 0
+        chosen = draw_large(large, phase, settings, generator) if turn else draw_scenes(scenes, phase, settings, generator)
+        train_step(trainer, task, large if turn else scenes, chosen, settings, encode, predict, device, generator)
 
 
 if __name__ == "__main__":
