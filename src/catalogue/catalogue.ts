@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { PlumblineError } from "../core/errors";
-import { readJsonObject } from "../io/jsonFile";
+import { readJsonObject, wrongFields } from "../io/jsonFile";
 import type { Layout } from "./fileChoice";
 
 /*
@@ -93,8 +93,7 @@ export async function readCatalogue(modelsDir: string): Promise<Catalogue> {
   const path = join(modelsDir, "catalogue.json");
   const result = catalogue.safeParse(await readJsonObject(path));
   if (!result.success) {
-    const problems = result.error.issues.map(({ path: at, message }) => `${at.map(String).join(".")}: ${message}`).join("; ");
-    throw new PlumblineError("bad-model", `Expected a catalogue of models for ${path} but received one with wrong fields (${problems}).`, "Install Plumbline again.");
+    throw new PlumblineError("bad-model", `Expected a catalogue of models for ${path} but received one with wrong fields (${wrongFields(result.error)}).`, "Install Plumbline again.");
   }
   const { models, downloads, layouts } = result.data;
   const ids = [...models.map(({ id }) => id), ...downloads.map(({ repository }) => repository)];

@@ -1,6 +1,7 @@
 import { resolveModel } from "../catalogue/library";
 import { semanticsOf, type ModelDescription } from "../catalogue/modelFolder";
 import { PlumblineError, unexpected } from "../core/errors";
+import { onceForEach } from "../core/onceForEach";
 import type { Task } from "../core/semantics";
 import type { DeviceChoice, RunRequest } from "../core/settings";
 import type { Predict } from "../evaluation/examine";
@@ -27,7 +28,7 @@ export async function prepareRuns(runs: readonly SpotRunSpec[], modelsDir: strin
   const requests: RunRequest[] = [];
   const settings: [string, string][] = [];
   const assumptions = new Set<string>();
-  const hashes = new Map<string, Promise<string>>();
+  const hashOf = onceForEach(modelHash, ({ path }) => path);
   const weights: Promise<string>[] = [];
   for (const run of runs) {
     for (const task of tasks) {
@@ -39,8 +40,7 @@ export async function prepareRuns(runs: readonly SpotRunSpec[], modelsDir: strin
       requests.push(request);
       settings.push([`${run.name}, ${task}`, `${model.id}: ${wordsOf(request)}`]);
       for (const assumption of model.assumptions) assumptions.add(assumption);
-      const hash = hashes.get(model.path) ?? modelHash(model);
-      hashes.set(model.path, hash);
+      const hash = hashOf(model);
       weights.push(model.stated ? hash.then((files) => `${files} ${JSON.stringify(semanticsOf(model, task))}`) : hash);
     }
   }

@@ -1,6 +1,7 @@
+import type { ControlRun, Controls } from "../evaluation/controls";
 import { intervalChart } from "./intervalChart";
 import type { Session } from "./engine";
-import { controlScores, controlSettings, readControls, type ControlRun, type ControlScores, type Controls } from "./studyControls";
+import { controlScores, controlSettings, shippedControls, type ControlScores } from "./studyControls";
 import { ofScenes, writeStudy } from "./studyPage";
 import { countBelow, mean, type StudyOptions } from "./studyScenes";
 import { compareSeeds, listed, overSeeds, sceneMeans, spreadText } from "./studySpread";
@@ -16,7 +17,7 @@ const colours = { none: "#777777", diffusion: "#c0392b", e2e: "#2c6fbb" } as con
 
 /** Whether end-to-end fine-tuning gains more than equally long further training by the diffusion objective. */
 export async function studyEqualLength(_session: Session, options: StudyOptions): Promise<readonly string[]> {
-  const controls = await readControls();
+  const controls = await shippedControls();
   const variants = variantsOf(controls);
   return writeStudy({ ...options, scenes: undefined }, {
     id: "equalLength",

@@ -3,6 +3,7 @@ import { resolveModel } from "../catalogue/library";
 import { PlumblineError } from "../core/errors";
 import { evaluateDepth, normalsErrors, normalsMetrics } from "../core/metrics";
 import { convertFrame } from "../core/normals";
+import { onceForEach } from "../core/onceForEach";
 import type { Task } from "../core/semantics";
 import type { DeviceChoice, NoiseChoice, RunRequest, TimestepSpacing } from "../core/settings";
 import { modelHash } from "../evaluation/modelHash";
@@ -122,12 +123,7 @@ export async function measureHeldOut(session: Session, runs: readonly StudyRun[]
 
 /** Depth first, then normals, the models one after another. */
 async function wantedOf(runs: readonly StudyRun[], seeds: readonly number[], models: string): Promise<readonly Wanted[]> {
-  const hashes = new Map<string, Promise<string>>();
-  const hashOf = (id: string): Promise<string> => {
-    const hash = hashes.get(id) ?? resolveModel(models, id).then(modelHash);
-    hashes.set(id, hash);
-    return hash;
-  };
+  const hashOf = onceForEach(async (id: string) => modelHash(await resolveModel(models, id)));
   const wanted: Wanted[] = [];
   for (const task of ["depth", "normals"] as const) {
     for (const run of [...runs].sort((a, b) => Number(a.endToEnd ?? false) - Number(b.endToEnd ?? false))) {

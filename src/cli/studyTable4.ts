@@ -1,6 +1,7 @@
+import type { ControlNoise, Controls } from "../evaluation/controls";
 import { intervalChart, type IntervalRow } from "./intervalChart";
 import type { Session } from "./engine";
-import { controlScores, controlSettings, readControls, type ControlNoise, type ControlScores, type Controls } from "./studyControls";
+import { controlScores, controlSettings, shippedControls, type ControlScores } from "./studyControls";
 import { ofScenes, writeStudy } from "./studyPage";
 import { countBelow, type StudyOptions } from "./studyScenes";
 import { compareSeeds, listed, overSeeds, sceneMeans, spreadText, type OverSeeds } from "./studySpread";
@@ -23,7 +24,7 @@ type Trained = (origin: Origin, kind: ControlNoise) => ControlScores;
 
 /** Table 4: three kinds of noise in end-to-end fine-tuning, from the diffusion model and from the model before it; and what they do to the shipped models before it. */
 export async function studyTable4(session: Session, options: StudyOptions): Promise<readonly string[]> {
-  const controls = await readControls();
+  const controls = await shippedControls();
   const trained = trainedIn(controls);
   const variants = origins.flatMap((origin) => kinds.map((kind) => ({ origin, kind, scores: trained(origin, kind) })));
   return writeStudy(options, {

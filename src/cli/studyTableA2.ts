@@ -1,6 +1,6 @@
 import { intervalChart } from "./intervalChart";
 import type { Session } from "./engine";
-import { controlScores, controlSettings, readControls, type ControlScores } from "./studyControls";
+import { controlScores, controlSettings, shippedControls, type ControlScores } from "./studyControls";
 import { ofScenes, writeStudy } from "./studyPage";
 import { countBelow, type StudyOptions } from "./studyScenes";
 import { compareSeeds, overSeeds, sceneMeans, spreadText } from "./studySpread";
@@ -11,7 +11,7 @@ const paper = { frozen: "5.2", tuned: "5.3" } as const;
 
 /** Table A-2: the decoder frozen, or fine-tuned with the UNet. */
 export async function studyTableA2(_session: Session, options: StudyOptions): Promise<readonly string[]> {
-  const controls = await readControls();
+  const controls = await shippedControls();
   const [frozen, tuned] = decoders.map((kind) =>
     controlScores(controls, `end-to-end training with the decoder ${kind}`, ({ from, training, noise, decoder, inference }) =>
       from === "diffusion" && training === "e2e" && noise === "zeros" && decoder === kind && inference.steps === 1 && inference.spacing === "trailing" && inference.noise === "zeros"));

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { ModelDescription, NetworkSource } from "../catalogue/modelFolder";
+import { onceForEach } from "../core/onceForEach";
 import { fileSha256 } from "../io/fileSha256";
 import { openOnnx } from "../io/onnxFile";
 
@@ -17,7 +18,7 @@ export async function modelHash(model: ModelDescription): Promise<string> {
   const folders = [...(model.family === "feedforward" ? [] : [model.dir]), ...sources.flatMap((source) => (source.kind === "component" ? [source.dir] : []))];
   const networks = await Promise.all(sources.flatMap((source) => (source.kind === "onnx" ? [openOnnx(source.path)] : [])));
   const files = networks.length > 0 ? [...networks.flatMap((network) => network.files), ...model.files] : [];
-  const ofFile = remembering(fileSha256);
+  const ofFile = onceForEach(fileSha256); // a component's folder lies in its model's: gigabytes are read once
   const hashes = [
     ...(await Promise.all([...new Set(folders)].map((folder) => folderHash(folder, ofFile)))),
     ...(await Promise.all([...new Set(files)].map(async (path) => `${await ofFile(path)} ${basename(path)}`))),
@@ -30,14 +31,4 @@ async function folderHash(dir: string, ofFile: (path: string) => Promise<string>
   const all = createHash("sha256");
   for (const name of names) all.update(`${await ofFile(join(dir, name))} ${name}\n`);
   return all.digest("hex");
-}
-
-/** A component's folder lies in its model's: gigabytes are read once. */
-function remembering(read: (path: string) => Promise<string>): (path: string) => Promise<string> {
-  const known = new Map<string, Promise<string>>();
-  return (path) => {
-    const hash = known.get(path) ?? read(path);
-    known.set(path, hash);
-    return hash;
-  };
 }

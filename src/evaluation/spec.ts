@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { PlumblineError } from "../core/errors";
-import { notFound } from "../io/jsonFile";
+import { notFound, wrongFields } from "../io/jsonFile";
 import { datasetPresets } from "./presets";
 
 /*
@@ -104,8 +104,7 @@ export function parseSpec(value: unknown, path: string): SpotCheckSpec {
   }
   const result = spec.safeParse(value);
   if (!result.success) {
-    const problems = result.error.issues.map(({ path: at, message }) => `${at.length > 0 ? at.map(String).join(".") : "the file"}: ${message}`).join("; ");
-    throw new PlumblineError("bad-argument", `Expected a spot check for ${path} but received one with ${result.error.issues.length} wrong fields (${problems}).`, "Correct the fields.");
+    throw new PlumblineError("bad-argument", `Expected a spot check for ${path} but received one with ${result.error.issues.length} wrong fields (${wrongFields(result.error)}).`, "Correct the fields.");
   }
   const nameless = result.data.runs.find(({ depth, normals }) => depth === undefined && normals === undefined);
   if (nameless) throw new PlumblineError("bad-argument", `Expected a depth or normals model for the run "${nameless.name}" of ${path} but received none.`, "Name one.");

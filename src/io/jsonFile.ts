@@ -50,6 +50,11 @@ export function describe(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
+/** What a schema found wrong, field by field: `runs.0.seed: Expected a number; ...`. */
+export function wrongFields({ issues }: { readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[] }): string {
+  return issues.map(({ path, message }) => `${path.length > 0 ? path.map(String).join(".") : "the file"}: ${message}`).join("; ");
+}
+
 /** The first key that occurs twice in an object of valid JSON, which JSON.parse drops silently. */
 function findDuplicateKey(json: string): string | undefined {
   const open: Set<string>[] = [];

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { PlumblineError } from "../../src/core/errors";
 import { intervalChart } from "../../src/cli/intervalChart";
-import { controlScores, controlSettings, parseControls, readControls } from "../../src/cli/studyControls";
+import { controlScores, controlSettings } from "../../src/cli/studyControls";
+import { parseControls, readControls } from "../../src/evaluation/controls";
 import { findingOf as findingOfEqualLength, type Variant } from "../../src/cli/studyEqualLength";
 import { compareSeeds, overSeeds, spreadText } from "../../src/cli/studySpread";
 import { findingsOf as findingsOfTable4 } from "../../src/cli/studyTable4";
@@ -30,18 +31,24 @@ describe("cli/studyControls", () => {
     assert.match(controlSettings(controls).join("\n"), /96 x 128 pixels, 2 held-out.*44,800 samples.*3,000 samples in batches of 8[\s\S]*: 1, 2\.[\s\S]*`python3 controls\.py configs\/controls\.json`/);
   });
 
+  it("reads those that come with Plumbline", async () => {
+    const controls = await readControls("training/logs/controls.json");
+    assert.equal(controls.scenes.length, 48);
+    assert.deepEqual(controlScores(controls, "zeros", ({ from, training, noise, decoder }) => from === "diffusion" && training === "e2e" && noise === "zeros" && decoder === "frozen").seeds, [1, 2, 3]);
+  });
+
   it("says what is missing or wrong, and which command makes the file", async () => {
     const isWith = (expected: RegExp) => (error: unknown) => error instanceof PlumblineError && expected.test(error.message) && /python3 controls\.py/.test(error.remedy);
     await assert.rejects(readControls("/nowhere/controls.json"), isWith(/training controls at \/nowhere/));
     assert.throws(() => controlScores(parse(invented), "a tuned decoder", ({ decoder }) => decoder === "tuned"), isWith(/for a tuned decoder/));
-    assert.throws(() => parseControls("{", "controls.json"), isWith(/an object for controls\.json/));
-    assert.throws(() => parse({ ...invented, size: [96] }), isWith(/2 numbers for size/));
+    assert.throws(() => parseControls("{", "controls.json"), isWith(/JSON for controls\.json but received "\{"/));
+    assert.throws(() => parse({ ...invented, size: [96] }), isWith(/training controls for controls\.json .*size/));
     for (const [wrong, expected] of [
-      [{ noise: "loud" }, /"gaussian" or "pyramid" or "zeros" for noise of run 0 .* received "loud"/],
-      [{ seed: "1" }, /a number for seed of run 0/],
-      [{ inference: { steps: 1, spacing: "none", noise: "zeros" } }, /inference\.spacing of run 0/],
-      [{ scores: { absRel: [0.1], delta1: scene(0.8) } }, /2 numbers for scores\.absRel of run 0/],
-      [{ scores: { absRel: [0.1, null], delta1: scene(0.8) } }, /a number for scores\.absRel of run 0 of controls\.json, entry 1/],
+      [{ noise: "loud" }, /runs\.0\.noise: .*"gaussian".*"pyramid".*"zeros"/],
+      [{ seed: "1" }, /runs\.0\.seed: .*number/],
+      [{ inference: { steps: 1, spacing: "none", noise: "zeros" } }, /runs\.0\.inference\.spacing: /],
+      [{ scores: { absRel: [0.1], delta1: scene(0.8) } }, /runs\.0\.scores\.absRel: expected 2 numbers, one a scene, but received 1/],
+      [{ scores: { absRel: [0.1, null], delta1: scene(0.8) } }, /runs\.0\.scores\.absRel\.1: /],
     ] as const) assert.throws(() => parse({ ...invented, runs: [run(1, 0.2, wrong)] }), isWith(expected));
   });
 });

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { PlumblineError } from "../../core/errors";
 import type { AxesFrame } from "../../core/feedForward";
+import { wrongFields } from "../../io/jsonFile";
 import { readJsonFile } from "../jsonFile";
 
 /*
@@ -109,8 +110,7 @@ export function parseManifest(values: Readonly<Record<string, unknown>>, path: s
   }
   const result = manifest.safeParse(values);
   if (result.success) return result.data;
-  const problems = result.error.issues.map(({ path: at, message }) => `${at.length > 0 ? at.map(String).join(".") : "the file"}: ${message}`).join("; ");
-  throw new PlumblineError("bad-model", `Expected a model manifest for ${path} but received one with ${result.error.issues.length} wrong fields (${problems}).`, "Correct the fields; docs/manifest.md describes them.");
+  throw new PlumblineError("bad-model", `Expected a model manifest for ${path} but received one with ${result.error.issues.length} wrong fields (${wrongFields(result.error)}).`, "Correct the fields; docs/manifest.md describes them.");
 }
 
 /** A manifest that comes from Plumbline itself. */
