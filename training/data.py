@@ -57,6 +57,10 @@ class Scenes:
                                          if shard.startswith(name + ".")] or [torch.arange(0)]) for name in names}
         return self.count
 
+    def splits(self):
+        """Names of the folders that have scenes."""
+        return [name for name, numbers in self.members.items() if len(numbers)]
+
     def draw(self, count, shares, generator):
         """Random scene numbers, long [count]; shares: {folder name: probability}, or None for all alike."""
         numbers = torch.randint(self.count, (count,), generator=generator)

@@ -84,6 +84,8 @@ METHODS = {True: "One step: t = 999, zeros in place of noise, no randomness. Fin
 EQUATIONS = {"depth": "affine-invariant loss (Eq. 1)", "normals": "angular loss (Eq. 2)"}
 MATERIAL = {False: "No photograph, no pretrained weight and no data of others went into it.",
             True: "Some surfaces carry photographic textures (`training/renderer/TEXTURES.md`); no photograph of a scene and no pretrained\nweight went into it."}
+# Splits without photographic textures; what runs saw before they wrote down their splits.
+PATTERNED = ("train", "train-wide")
 FAILURES = {
     True: """![Held-out scenes and photographs that it gets wrong](failures.jpg)
 
@@ -114,11 +116,11 @@ def commit_of_code():
     return git("rev-parse", "HEAD")[:12] + ("`, with changes in `" + "`, `".join(changed) if changed else "")
 
 
-def commands_of(config, stages):
-    """The shell commands, in training/, that train these stages and write the models."""
+def commands_of(config, stages, splits):
+    """The shell commands, in training/, that render the splits, train these stages and write the models."""
     path = f"configs/{config['name']}.json"
-    splits = [os.path.basename(folder) for folder in config["paths"].get("scenes", ["scenes/train"])]
-    lines = [f"python3 renderScenes.py --config {path} --split {split} --out .cache/scenes/{split}" for split in splits]
+    lines = [] if set(splits) <= set(PATTERNED) else ["python3 fetchTextures.py"]
+    lines += [f"python3 renderScenes.py --config {path} --split {split} --out .cache/scenes/{split}" for split in splits]
     lines.append(f"python3 trainVae.py {path}")
     origins = [stage for stage in stages if origin_of(config, stage)]
     if origins:
@@ -148,14 +150,14 @@ def write_card(config, name, task, e2e, parameters, vae_parameters):
     height, width = config["e2e" if e2e else "diffusion"]["phases"][-1]["size"]
     error = COLUMNS[task][0][0]
     more = "worse" if figures["trailing-10"][error] > figures["trailing-1"][error] else "no worse"
-    # Weights that were not trained under this configuration have seen nothing of its scenes.
-    photographic = os.path.exists(config.checkpoint(last)) and any("photo" in folder for folder in config["paths"].get("scenes", []))
+    splits = load_ema(config, last).get("splits", PATTERNED)
+    photographic = any(name not in PATTERNED for name in splits)
     card = CARD.format(title=TITLES[name], tag="depth-estimation" if task == "depth" else "image-to-image",
                        output=OUTPUTS[task], method=method, material=MATERIAL[photographic], size=f"{width} x {height}",
                        scenes=f"{load_ema(config, last).get('scenes', 0):,}", parameters=parameters,
                        vae_parameters=vae_parameters, heldout=f"{heldout} rendered scenes", measure=MEASURES[task],
                        table=figures_table(task, figures), failures=FAILURES[e2e].format(more=more), config=config["name"], seed=config["seed"],
                        weights_before=", going on from the weights of `training/configs/mini.json`" if origin_of(config, last) else "",
-                       commit=commit_of_code(), samples=", ".join(samples), commands=commands_of(config, stages))
+                       commit=commit_of_code(), samples=", ".join(samples), commands=commands_of(config, stages, splits))
     with open(os.path.join(config.models, name, "README.md"), "w") as file:
         file.write(card)

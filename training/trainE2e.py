@@ -104,7 +104,7 @@ def main(config, task):
         phase = phase_of(settings["phases"], trainer.iteration)
         if trainer.iteration % 500 == 0:
             scenes.refresh(), large.refresh()
-        trainer.extras["scenes"] = scenes.count + large.count
+        trainer.extras.update(scenes=scenes.count + large.count, splits=sorted(scenes.splits() + large.splits()))
         generator = iteration_generator(config["seed"] + 1, trainer.iteration, rank, world)
         # By iteration, not by chance: processes that average their gradients wait for the slowest.
         turn = large.count and trainer.iteration % settings["large"]["every"] == 0
