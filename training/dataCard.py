@@ -24,7 +24,7 @@ from renderScenes import PHOTOGRAPHS, load_options
 
 HERE = Path(__file__).parent
 COLUMNS, ROWS = 6, 4
-COLOURS = ((60, 110, 180), (220, 130, 40), (70, 150, 80), (150, 90, 170), (120, 120, 120))
+COLOURS = ((60, 110, 180), (220, 130, 40), (70, 150, 80), (150, 90, 170), (190, 60, 60), (120, 120, 120))
 
 
 def shards(folder: Path, every: int) -> tuple[list[Scene], list[dict[str, np.ndarray]]]:
@@ -110,7 +110,7 @@ def main() -> None:
     given = parser.parse_args()
     (HERE / "data").mkdir(exist_ok=True)
     options, near, far, fov = load_options(None), {}, {}, {}
-    folders = {"train": 8, "train-wide": 1, "train-photo": 1, "validation": 1, "heldout": 1}
+    folders = {"train": 8, "train-wide": 1, "train-photo": 2, "train-large": 1, "validation": 1, "heldout": 1}
     print("| split | scenes | " + " | ".join(KINDS) + " | near (2 %) m | median m | far (98 %) m | sky |\n|" + "---|" * (len(KINDS) + 6))
     for name, every in folders.items():
         scenes, facts = shards(HERE.parent / "test/heldout" if name == "heldout" else given.scenes / name, every)
