@@ -31,7 +31,7 @@ diffusers; parts shared by several models lie in `../shared` and are named in `m
 **How it works.** {method}
 
 **Trained on** {scenes} procedurally rendered scenes (rooms, table-tops and portraits, outdoor; `training/renderer`) of
-{size} pixels. {material}
+{size} pixels{large}. {material}
 
 **Network.** UNet of {parameters:.1f} M parameters in the layout of Stable Diffusion 2, an autoencoder of factor 4 with
 {vae_parameters:.2f} M parameters (`../shared/vae`), a constant two-token context in place of a text encoder
@@ -153,7 +153,7 @@ def write_card(config, name, task, e2e, parameters, vae_parameters):
     splits = load_ema(config, last).get("splits", PATTERNED)
     photographic = any(name not in PATTERNED for name in splits)
     card = CARD.format(title=TITLES[name], tag="depth-estimation" if task == "depth" else "image-to-image",
-                       output=OUTPUTS[task], method=method, material=MATERIAL[photographic], size=f"{width} x {height}",
+                       output=OUTPUTS[task], method=method, material=MATERIAL[photographic], large=" (some of 256 x 192)" if "train-large" in splits else "", size=f"{width} x {height}",
                        scenes=f"{load_ema(config, last).get('scenes', 0):,}", parameters=parameters,
                        vae_parameters=vae_parameters, heldout=f"{heldout} rendered scenes", measure=MEASURES[task],
                        table=figures_table(task, figures), failures=FAILURES[e2e].format(more=more), config=config["name"], seed=config["seed"],

@@ -83,8 +83,15 @@ def train_step(trainer, task, scenes, chosen, settings, encode, predict, device,
     trainer.step({"loss": loss.item()}, len(rgb))
 
 
+def lengths_of(settings, task):
+    """The settings with the lengths of one task where they differ from task to task ({task: iterations})."""
+    own = lambda value: value[task] if isinstance(value, dict) else value
+    phases = [{**phase, "iterations": own(phase["iterations"])} for phase in settings["phases"]]
+    return {**settings, "phases": phases, "decay": own(settings.get("decay"))}
+
+
 def main(config, task):
-    settings = config["e2e"]
+    settings = lengths_of(config["e2e"], task)
     settings["iterations"] = sum(phase["iterations"] for phase in settings["phases"])
     device, dtype, rank, world = start(config["seed"])
     origin = load_ema(config, settings.get("origin", "diffusion").format(task=task))
