@@ -127,7 +127,12 @@ def commands_of(config, stages, splits):
         lines.append(f"python3 adaptLatents.py configs/mini.json {path}    # after runAll.sh configs/mini.json")
     if "diffusion" not in origins:
         lines.append(f"python3 encodeLatents.py {path} && python3 trainDiffusion.py {path}")
-    lines += [f"python3 trainE2e.py {path} {stage.removeprefix('e2e-')}" for stage in stages if stage.startswith("e2e-")]
+    for stage in stages:
+        if stage.startswith("e2e-"):
+            lines.append(f"python3 trainE2e.py {path} {stage.removeprefix('e2e-')}")
+            averaged = load_ema(config, stage).get("averaged")
+            if averaged:
+                lines.append(f"python3 averageWeights.py {path} {stage} CHECKPOINT...    # copies kept at iterations {', '.join(f'{i:,}' for i in averaged)}")
     return "\n".join([*lines, f"python3 evaluate.py {path} && python3 exportModels.py {path}"])
 
 
