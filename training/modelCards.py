@@ -155,11 +155,12 @@ def write_card(config, name, task, e2e, parameters, vae_parameters):
     height, width = config["e2e" if e2e else "diffusion"]["phases"][-1]["size"]
     error = COLUMNS[task][0][0]
     more = "worse" if figures["trailing-10"][error] > figures["trailing-1"][error] else "no worse"
-    splits = load_ema(config, last).get("splits", PATTERNED)
+    run = load_ema(config, last)
+    splits = run.get("splits", PATTERNED)
     photographic = any(name not in PATTERNED for name in splits)
     card = CARD.format(title=TITLES[name], tag="depth-estimation" if task == "depth" else "image-to-image",
                        output=OUTPUTS[task], method=method, material=MATERIAL[photographic], large=" (some of 256 x 192)" if "train-large" in splits else "", size=f"{width} x {height}",
-                       scenes=f"{load_ema(config, last).get('scenes', 0):,}", parameters=parameters,
+                       scenes=f"{run.get('scenes', 0):,}", parameters=parameters,
                        vae_parameters=vae_parameters, heldout=f"{heldout} rendered scenes", measure=MEASURES[task],
                        table=figures_table(task, figures), failures=FAILURES[e2e].format(more=more), config=config["name"], seed=config["seed"],
                        weights_before=", going on from the weights of `training/configs/mini.json`" if origin_of(config, last) else "",
