@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { watchHubCache } from "../../src/catalogue/hfCacheWatch";
+import { waitFor } from "../waiting";
 
 describe("watching the Hugging Face cache", () => {
   let home: string;
@@ -35,7 +36,7 @@ describe("watching the Hugging Face cache", () => {
     await settled();
     const before = changes;
     await act();
-    for (const deadline = Date.now() + 10_000; changes === before; await sleep(5)) assert.ok(Date.now() < deadline, `Not told: ${what}.`);
+    await waitFor(`word of ${what}`, () => changes !== before, { seconds: 10, everyMs: 5 });
   }
   async function isSilent(what: string, act: () => Promise<unknown>): Promise<void> {
     await settled();

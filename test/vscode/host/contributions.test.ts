@@ -5,6 +5,7 @@ import { join } from "node:path";
 import * as vscode from "vscode";
 import { manifestName } from "../../../src/catalogue/feedForward/manifest";
 import { settingsTable } from "../../../src/extension/settings";
+import { waitFor } from "../../waiting";
 import { extension } from "./extension";
 
 interface Property {
@@ -82,7 +83,7 @@ describe("contributions", () => {
       const document = await vscode.workspace.openTextDocument(path);
       await vscode.window.showTextDocument(document);
       const problems = (): string => vscode.languages.getDiagnostics(document.uri).map(({ message }) => message).join("\n");
-      await waitFor("the file to be checked", () => /netwrk/.test(problems()) && /pattern/.test(problems()), problems);
+      await waitFor("the file to be checked", () => /netwrk/.test(problems()) && /pattern/.test(problems()), { state: problems });
       const at = document.positionAt(document.getText().indexOf("\"netwrk\"") + 1);
       const { items } = await vscode.commands.executeCommand<vscode.CompletionList>("vscode.executeCompletionItemProvider", document.uri, at);
       const offered = items.map(({ label }) => (typeof label === "string" ? label : label.label).replaceAll('"', ""));
@@ -99,10 +100,3 @@ describe("contributions", () => {
     for (const name of raw("package.json").match(/media\/icons\/[\w.-]+/g) ?? []) assert.ok(raw(name).length > 0, name);
   });
 });
-
-async function waitFor(what: string, isThere: () => boolean, state: () => string): Promise<void> {
-  for (const deadline = Date.now() + 60_000; !isThere(); ) {
-    assert.ok(Date.now() < deadline, `Waited for ${what} in vain: ${state()}`);
-    await new Promise((done) => setTimeout(done, 100));
-  }
-}

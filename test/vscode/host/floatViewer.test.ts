@@ -8,6 +8,7 @@ import { startEngine, type EngineClient } from "../../../src/inference/client";
 import { readNpy } from "../../../src/io/npy";
 import { ipcChannel } from "../../../src/protocol/ipcChannel";
 import type { FromViewer, ToViewer } from "../../../src/protocol/viewer";
+import { waitFor } from "../../waiting";
 import { extension } from "./extension";
 import { watchEventLoop } from "./loopWatch";
 
@@ -168,13 +169,3 @@ describe("the viewer of float images", () => {
     assert.ok(turn.computed < 50, `a turn of ${turn.computed.toFixed(0)} ms`);
   });
 });
-
-async function waitFor<T>(what: string, look: () => T | undefined): Promise<T> {
-  const deadline = Date.now() + 60_000;
-  for (;;) {
-    const found = look();
-    if (found !== undefined) return found;
-    assert.ok(Date.now() < deadline, `Waited for ${what} in vain.`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}

@@ -11,7 +11,9 @@ import { ModelLibrary } from "../../../src/extension/modelLibrary";
 import { licenceMarks, ModelsTree, type ModelNode } from "../../../src/extension/modelsTree";
 import { sha256, startHub, type HubServer, type Repository } from "../../hubServer";
 import { writeNetwork } from "../../unit/feedForwardGraphs";
+import { waitFor } from "../../waiting";
 import { extension, sample } from "./extension";
+import { Messages } from "./messages";
 
 const commit = "a".repeat(40);
 const lcm = "prs-eth/marigold-depth-lcm-v1-0";
@@ -19,48 +21,6 @@ const cached = "prs-eth/marigold-depth-v1-0";
 const half = "prs-eth/marigold-normals-v1-1";
 const nonCommercial = "onnx-community/depth-anything-v2-large";
 const environmentNames = ["PLUMBLINE_HOME", "HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
-
-/** What VS Code was asked to show, and what is answered. */
-interface Shown {
-  readonly kind: string;
-  readonly text: string;
-  readonly detail?: string;
-  readonly isModal: boolean;
-  readonly items: readonly string[];
-}
-
-/** Takes the place of VS Code's messages until `restore`. */
-class Messages {
-  readonly shown: Shown[] = [];
-  answer: (shown: Shown) => string | undefined = () => undefined;
-  readonly #originals = new Map<string, unknown>();
-
-  constructor() {
-    for (const kind of ["showInformationMessage", "showWarningMessage", "showErrorMessage"]) {
-      this.replace(kind, (text: string, ...rest: readonly (vscode.MessageOptions | string)[]) => {
-        const options = typeof rest[0] === "object" ? rest[0] : undefined;
-        const shown = { kind, text, detail: options?.detail, isModal: options?.modal ?? false, items: rest.filter((item) => typeof item === "string") };
-        this.shown.push(shown);
-        const answer = this.answer(shown);
-        assert.ok(answer === undefined || shown.items.includes(answer), `"${text}" does not offer "${answer}".`);
-        return Promise.resolve(answer);
-      });
-    }
-  }
-
-  replace(name: string, stand: unknown, of: object = vscode.window): void {
-    if (!this.#originals.has(name)) this.#originals.set(name, Reflect.get(of, name));
-    assert.ok(Reflect.defineProperty(of, name, { value: stand, configurable: true, writable: true }));
-  }
-
-  get modals(): readonly Shown[] {
-    return this.shown.filter(({ isModal }) => isModal);
-  }
-
-  restore(): void {
-    for (const [name, original] of this.#originals) Reflect.defineProperty(name === "openExternal" ? vscode.env : vscode.window, name, { value: original, configurable: true, writable: true });
-  }
-}
 
 describe("the view of models", function () {
   this.timeout(120_000);
@@ -234,11 +194,11 @@ describe("the view of models", function () {
     messages.answer = ({ isModal }) => (isModal ? "Download" : undefined);
     hub.fault = ({ kind, path }) => (kind === "cdn" && path.startsWith("unet/") ? { kind: "stall", after: 5000 } : undefined);
     const download = run("models.download", lcm);
-    await until("the stalled file", () => hub.requests.some(({ kind, path }) => kind === "cdn" && path.startsWith("unet/")));
+    await waitFor("the stalled file", () => hub.requests.some(({ kind, path }) => kind === "cdn" && path.startsWith("unet/")));
     await new Promise((done) => setTimeout(done, 500));
     await run("models.pause", lcm);
     assert.equal(await download, undefined);
-    await until("the offer to continue", () => messages.shown.some(({ items }) => items.includes("Continue")));
+    await waitFor("the offer to continue", () => messages.shown.some(({ items }) => items.includes("Continue")));
     const paused = await line(lcm);
     assert.equal(paused.heading, "Incomplete");
     assert.equal(paused.item.contextValue, "continue remove reveal page");
@@ -263,12 +223,12 @@ describe("the view of models", function () {
     messages.replace("showQuickPick", (items: readonly { from?: string }[]) => Promise.resolve(items.find(({ from }) => from === "hub")));
     messages.answer = ({ isModal, items }) => (isModal ? "Download" : items.includes("Open Its Page") ? "Open Its Page" : undefined);
     assert.equal(await run("addModel"), undefined);
-    await until("the page", () => opened.length > 0);
+    await waitFor("the page", () => opened.length > 0);
     assert.deepEqual(opened, [`${hub.endpoint}/owner/gated`]);
     assert.match(messages.shown.find(({ kind }) => kind === "showErrorMessage")?.text ?? "", /gated/);
     messages.answer = ({ items }) => (items.includes("About HF_TOKEN") ? "About HF_TOKEN" : items.includes("Download") ? "Download" : undefined);
     await run("addModel");
-    await until("how to use a token", () => messages.modals.some(({ detail }) => /HF_TOKEN/.test(detail ?? "")));
+    await waitFor("how to use a token", () => messages.modals.some(({ detail }) => /HF_TOKEN/.test(detail ?? "")));
   });
 
   it("adds a folder in place, asks what it estimates only where its files do not tell, and forgets it", async () => {
@@ -324,10 +284,10 @@ describe("the view of models", function () {
     const listener = library.onDidChange(() => changes.push(0));
     try {
       cache(name, true);
-      for (const deadline = Date.now() + 10_000; (await states())[0] !== "cached"; await new Promise((done) => setTimeout(done, 50))) assert.ok(Date.now() < deadline, "The cache is not followed.");
+      await waitFor("the cache to be followed", async () => (await states())[0] === "cached", { seconds: 10 });
       assert.ok(changes.length <= 3, `${changes.length} times listed anew for one download`);
       rmSync(join(process.env["HF_HOME"] ?? "", "hub", "models--someone--own-depth"), { recursive: true });
-      for (const deadline = Date.now() + 10_000; (await states()).length > 0; await new Promise((done) => setTimeout(done, 50))) assert.ok(Date.now() < deadline, "What went is still listed.");
+      await waitFor("what went to be listed no more", async () => (await states()).length === 0, { seconds: 10 });
     } finally {
       listener.dispose();
     }
@@ -343,17 +303,6 @@ describe("the view of models", function () {
     await run("clearCache");
     await run("models.useForDepth", cached);
     assert.deepEqual(rows, ["In a new row", 'In the row "E2E fine-tuned"']);
-    const freed = (): Thenable<number> => run<number>("clearCache");
-    for (const deadline = Date.now() + 60_000; (await freed()) === 0; ) {
-      assert.ok(Date.now() < deadline, "nothing was run");
-      await new Promise((done) => setTimeout(done, 500));
-    }
+    await waitFor("a finished run", async () => (await run<number>("clearCache")) > 0, { everyMs: 500 });
   });
 });
-
-async function until(what: string, isThere: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 60_000; !isThere(); ) {
-    assert.ok(Date.now() < deadline, `Waited for ${what} in vain.`);
-    await new Promise((done) => setTimeout(done, 50));
-  }
-}

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as vscode from "vscode";
 import { fileSha256, sessionText, type SessionImage } from "../../../src/extension/sessionFile";
+import { waitFor } from "../../waiting";
 import { extension, sample } from "./extension";
 
 const tabs = (): readonly vscode.Tab[] => vscode.window.tabGroups.all.flatMap((group) => group.tabs);
@@ -68,7 +69,7 @@ describe("saved sessions", () => {
     const before = readFileSync(uri.fsPath, "utf8");
     await clearCache();
     const tab = await open(uri);
-    await waitFor("a finished run", async () => ((await clearCache()) > 0 ? true : undefined));
+    await waitFor("a finished run", async () => (await clearCache()) > 0, { everyMs: 200 });
     assert.equal(tab.isDirty, false, "looking at a session changes nothing");
     assert.equal(readFileSync(uri.fsPath, "utf8"), before);
   });
@@ -92,13 +93,3 @@ describe("saved sessions", () => {
     assert.equal(readFileSync(uri.fsPath, "utf8"), before);
   });
 });
-
-async function waitFor<T>(what: string, look: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  const deadline = Date.now() + 60_000;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    assert.ok(Date.now() < deadline, `Waited for ${what} in vain.`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}

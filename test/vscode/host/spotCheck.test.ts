@@ -6,6 +6,7 @@ import * as vscode from "vscode";
 import { defaultSpec, resultsOf, specName } from "../../../src/extension/spotCheckFolder";
 import { SpotCheckPanel, type SpotRuns, type SpotServices } from "../../../src/extension/spotCheckPanel";
 import type { FromSpotPage, SpotItem, ToSpotPage } from "../../../src/protocol/spotCheck";
+import { waitFor } from "../../waiting";
 import { extension } from "./extension";
 import { watchEventLoop } from "./loopWatch";
 
@@ -45,15 +46,9 @@ class Opened {
   get items(): SpotItem[] {
     return this.arrived.flatMap((message) => (message.type === "items" ? message.items : []));
   }
-
-  async until(what: string, isThere: () => boolean): Promise<void> {
-    for (const deadline = Date.now() + 30_000; !isThere(); ) {
-      assert.ok(Date.now() < deadline, `Waited for ${what} in vain.`);
-      await new Promise((done) => setTimeout(done, 5));
-    }
-  }
 }
 
+const soon = { seconds: 30, everyMs: 5 };
 const idle: SpotRuns = { of: () => undefined, start: () => assert.fail("nothing is to be run"), report: () => Promise.resolve(), refresh: () => undefined };
 
 describe("the panel of a spot check", () => {
@@ -84,7 +79,7 @@ describe("the panel of a spot check", () => {
     const longest = watchEventLoop();
     const start = performance.now();
     opened.send({ type: "ready" });
-    await opened.until("the last message", () => opened.arrived.some(({ type }) => type === "pending"));
+    await waitFor("the last message", () => opened.arrived.some(({ type }) => type === "pending"), soon);
     const millis = performance.now() - start;
     const { computed } = longest();
     assert.equal(opened.arrived[0].type, "init");
@@ -101,10 +96,10 @@ describe("the panel of a spot check", () => {
       one.send({ type: "mark", id: idOf(n), mark: "good", note: "" });
       other.send({ type: "mark", id: idOf(100 + n), mark: "bad", note: `${n}` });
     }
-    await one.until("the marks", () => existsSync(join(out, "marks.jsonl")) && readFileSync(join(out, "marks.jsonl"), "utf8").split("\n").filter((line) => line !== "").length >= 50);
+    await waitFor("the marks", () => existsSync(join(out, "marks.jsonl")) && readFileSync(join(out, "marks.jsonl"), "utf8").split("\n").filter((line) => line !== "").length >= 50, soon);
     const third = new Opened(folder, idle);
     third.send({ type: "ready" });
-    await third.until("the marks", () => third.arrived.some(({ type }) => type === "marks"));
+    await waitFor("the marks", () => third.arrived.some(({ type }) => type === "marks"), soon);
     const marks = third.arrived.flatMap((message) => (message.type === "marks" ? message.marks : []));
     assert.equal(marks.length, 50);
     for (let n = 0; n < 25; n++) assert.ok(marks.some(({ id, mark, note }) => id === idOf(100 + n) && mark === "bad" && note === `${n}`), idOf(100 + n));

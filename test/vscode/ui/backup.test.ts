@@ -3,7 +3,8 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { waitIdle } from "./tiles";
-import { keepFailure, openSession, openWorkbench, panelFrame, root, runCommand, untilTrue, type Workbench } from "./workbench";
+import { waitFor } from "../../waiting";
+import { keepFailure, openSession, openWorkbench, panelFrame, root, runCommand, type Workbench } from "./workbench";
 
 describe("A session with unsaved changes, when the window is reloaded", function () {
   this.timeout(240_000);
@@ -37,9 +38,9 @@ describe("A session with unsaved changes, when the window is reloaded", function
     await waitIdle(before);
     await before.locator(".toolbar vscode-button", { hasText: "Plots" }).click();
     await page.locator(".tabs-container .tab.dirty", { hasText: "bowl.plumbline.json" }).waitFor();
-    await untilTrue("a backup", () => backups().length > 0);
+    await waitFor("a backup", () => backups().length > 0);
     await runCommand(page, "Developer: Reload Window");
-    await untilTrue("the page's end", () => before.isDetached());
+    await waitFor("the page's end", () => before.isDetached());
     const frame = await panelFrame(page);
     await frame.locator(".dock").waitFor();
     await waitIdle(frame);

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Frame } from "playwright-core";
 import { tile, waitIdle, waitReady } from "./tiles";
-import { acceptPath, chooseInExplorer, closeEditors, keepFailure, openFromExplorer, openSession, openWorkbench, panelFrame, root, runCommand, untilTrue, type Workbench } from "./workbench";
+import { waitFor } from "../../waiting";
+import { acceptPath, chooseInExplorer, closeEditors, keepFailure, openFromExplorer, openSession, openWorkbench, panelFrame, root, runCommand, type Workbench } from "./workbench";
 
 const screenshots = join(root, "out/screenshots");
 
@@ -56,7 +57,7 @@ describe("Inspect Denoising Steps, saved and opened again", function () {
   it("saves what is shown as a session", async () => {
     await runCommand(workbench.page, "Plumbline: Save Session As");
     await acceptPath(workbench.page, session, /Save|OK/);
-    await untilTrue("the file", () => existsSync(session));
+    await waitFor("the file", () => existsSync(session));
     const saved = read();
     assert.deepEqual(saved.images.map(({ path }) => path), ["room.jpg"]);
     assert.deepEqual(saved.state.settings.rows.map(({ rowId }) => rowId), ["flaw-1", "flaw-2", "flaw-3"]);

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import type { Frame } from "playwright-core";
 import { waitIdle, waitReady } from "./tiles";
 import { choose } from "./spot";
-import { chooseInExplorer, closeEditors, keepFailure, openWorkbench, panelFrame, root, untilTrue, type Workbench } from "./workbench";
+import { waitFor } from "../../waiting";
+import { chooseInExplorer, closeEditors, keepFailure, openWorkbench, panelFrame, root, type Workbench } from "./workbench";
 
 /** Estimates of all images, on a machine that does other things too. */
 const runMillis = 240_000;
@@ -86,7 +87,7 @@ describe("Spot-Check Geometry", function () {
     const id = await frame.locator(".details-name").innerText();
     await workbench.page.keyboard.press("b");
     await frame.locator('.cell[aria-posinset="1"][data-mark="bad"]').waitFor();
-    await untilTrue("the mark on the disk", () => existsSync(join(out(), "marks.jsonl")) && readFileSync(join(out(), "marks.jsonl"), "utf8").includes(JSON.stringify({ type: "mark", id, mark: "bad", note: "" })));
+    await waitFor("the mark on the disk", () => existsSync(join(out(), "marks.jsonl")) && readFileSync(join(out(), "marks.jsonl"), "utf8").includes(JSON.stringify({ type: "mark", id, mark: "bad", note: "" })));
     const box = await frame.locator(".metric-area").boundingBox();
     assert.ok(box);
     await workbench.page.mouse.move(box.x + box.width * 0.5, box.y + 40);
@@ -105,7 +106,7 @@ describe("Spot-Check Geometry", function () {
     const table = join(out(), "samples.csv");
     rmSync(table);
     await button("Write Report").click();
-    await untilTrue("the table", () => existsSync(table));
+    await waitFor("the table", () => existsSync(table));
     const lines = readFileSync(table, "utf8").trimEnd().split("\r\n");
     assert.equal(lines.length, 50);
     assert.equal(lines.filter((line) => line.includes(",bad,")).length, 1);

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import type { Frame } from "playwright-core";
 import sharp from "sharp";
 import { colourAt, readAt, tile, waitIdle, waitReady } from "./tiles";
-import { acceptPath, chooseInExplorer, keepFailure, openSession, openWorkbench, panelFrame, root, runCommand, untilTrue, type Workbench } from "./workbench";
+import { waitFor } from "../../waiting";
+import { acceptPath, chooseInExplorer, keepFailure, openSession, openWorkbench, panelFrame, root, runCommand, type Workbench } from "./workbench";
 
 const screenshots = join(root, "out/screenshots");
 const steps = 5;
@@ -164,7 +165,7 @@ describe("The steps of a run, from the first click to a session that is opened a
   it("saves all of it as a session, from the panel itself", async () => {
     await frame.locator('.toolbar vscode-button[aria-label="Save session…"]').click();
     await acceptPath(workbench.page, session, /Save|OK/);
-    await untilTrue("the session", () => existsSync(session));
+    await waitFor("the session", () => existsSync(session));
     await frame.locator(".notice", { hasText: "bowl.plumbline.json" }).waitFor();
     const { pinned, stage, shownSteps } = view();
     assert.deepEqual(pinned, { kind: "step", rowId: "multi", task: "depth", step: steps - 2 });
@@ -202,7 +203,7 @@ describe("The steps of a run, from the first click to a session that is opened a
     await workbench.page.locator(".tabs-container .tab.dirty").waitFor();
     const before = frame;
     await runCommand(workbench.page, "File: Revert File");
-    await untilTrue("the page's end", () => before.isDetached());
+    await waitFor("the page's end", () => before.isDetached());
     await workbench.page.locator(".tabs-container .tab:not(.dirty)", { hasText: "bowl.plumbline.json" }).waitFor();
     frame = await panelFrame(workbench.page);
     await tile(frame, "multi:depth").and(frame.locator(".pinned")).waitFor();
@@ -213,7 +214,7 @@ describe("The steps of a run, from the first click to a session that is opened a
     const saved = readFileSync(session, "utf8");
     await slider().press("Home");
     await workbench.page.locator(".tabs-container .tab.dirty").waitFor();
-    await untilTrue("a backup", () => backups().length > 0);
+    await waitFor("a backup", () => backups().length > 0);
     const backup = JSON.parse(readFileSync(backups()[0], "utf8")) as SavedView & { images: { path: string }[] };
     assert.equal(backup.state.view.shownSteps?.["multi"], 0);
     assert.equal(backup.images[0].path, "bowl.jpg", "paths are relative to the file itself");

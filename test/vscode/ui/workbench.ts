@@ -235,14 +235,6 @@ export async function panelFrame(page: Page): Promise<Frame> {
   }
 }
 
-/** Waits for what the disk, and no element, tells. */
-export async function untilTrue(what: string, look: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 60_000; !look(); ) {
-    assert.ok(Date.now() < deadline, `Waited for ${what} in vain.`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
 /** Keeps a picture of the window when a test failed: out/screenshots/failed/. */
 export async function keepFailure(workbench: Workbench | undefined, test: Mocha.Test | undefined): Promise<void> {
   if (test?.state !== "failed" || !workbench) return;
