@@ -11,14 +11,15 @@ interface Entry {
   readonly usedMillis: number;
 }
 
-/** Bytes of all files of the cache; 0 where there is none. */
-export async function cacheSize(cacheDir: string): Promise<number> {
-  return (await entriesOf(cacheDir)).reduce((sum, { bytes }) => sum + bytes, 0);
-}
-
-/** Removes all runs, except those that are being written. Other files of the folder stay. */
-export async function clearCache(cacheDir: string): Promise<void> {
-  for (const { name, writer } of await entriesOf(cacheDir)) if (!isWritten(writer)) await removeFolder(cacheDir, name);
+/** Removes all runs, except those that are being written; resolves with their bytes. Other files of the folder stay. */
+export async function clearCache(cacheDir: string): Promise<number> {
+  let freed = 0;
+  for (const { name, writer, bytes } of await entriesOf(cacheDir)) {
+    if (isWritten(writer)) continue;
+    await removeFolder(cacheDir, name);
+    freed += bytes;
+  }
+  return freed;
 }
 
 /**

@@ -68,9 +68,10 @@ export function watchHubCache(folder: string, onChange: () => void): () => void 
       await start();
       if (!isClosed) onChange();
     };
-    listen(above, (name) => void goOn(name));
-    // It may have come while its place was looked for.
+    const isWatched = listen(above, (name) => void goOn(name));
+    // Meanwhile the missing folder may have come, or the one above it may have gone, of which nothing tells then.
     if (await isFolder(missing)) await goOn(basename(missing));
+    else if (!isWatched && !isClosed && !(await isFolder(above))) await start();
   };
 
   void start();

@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import { cacheSize, clearCache } from "../cache/cacheSpace";
+import { clearCache } from "../cache/cacheSpace";
 import type { LibraryModel } from "../catalogue/library";
 import { presets, type Preset } from "../core/presets";
 import type { Task } from "../core/semantics";
@@ -175,9 +175,7 @@ async function choosePreset(): Promise<Preset | undefined> {
 
 /** Removes the runs that are kept, tells how much room they took, and returns it in bytes. */
 async function clearRuns(cacheDir: string): Promise<number> {
-  const before = await cacheSize(cacheDir);
-  await clearCache(cacheDir);
-  const freed = before - (await cacheSize(cacheDir));
+  const freed = await clearCache(cacheDir);
   void vscode.window.showInformationMessage(vscode.l10n.t("The run cache was cleared: {0} freed.", sizeText(freed)));
   return freed;
 }

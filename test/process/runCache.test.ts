@@ -3,7 +3,6 @@ import { copyFile, mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import sharp from "sharp";
-import { cacheSize } from "../../src/cache/cacheSpace";
 import { readCachedMap, readRunInfo } from "../../src/cache/runReader";
 import { isCancelled } from "../../src/core/errors";
 import { halfFromMap } from "../../src/core/half";
@@ -11,6 +10,7 @@ import type { RunSettings } from "../../src/core/settings";
 import { startEngine, type EngineClient } from "../../src/inference/client";
 import { writeNpy } from "../../src/io/npy";
 import type { PredictEvent, PredictParams, RunResult } from "../../src/protocol/inference";
+import { folderBytes } from "../folderBytes";
 import { buildInferenceChild } from "./inferenceChild";
 
 const models = resolve(__dirname, "..", "..", "models");
@@ -225,7 +225,7 @@ describe("runs in the cache", function () {
 
   it("keeps to its size, but keeps all that the request needs", async () => {
     const { planned: [{ runKey: first }] } = await run(paramsFor());
-    const one = await cacheSize(dir);
+    const one = await folderBytes(dir);
     const { planned: [{ runKey: second }] } = await run(paramsFor({ seed: 1 }, { cache: { dir, maxBytes: 1.5 * one } }));
     assert.deepEqual(await readdir(dir), [second]);
     const row = (runId: string, seed: number) => ({ runId, modelDir: depthModel, task: "depth", settings: { ...settings, seed } }) as const;

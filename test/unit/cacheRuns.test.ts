@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cacheSize, clearCache, makeRoom } from "../../src/cache/cacheSpace";
+import { clearCache, makeRoom } from "../../src/cache/cacheSpace";
 import { openCachedMap } from "../../src/cache/mapRows";
 import { runKeyOf, type RunIdentity } from "../../src/cache/runKey";
 import { lookUpRun, readCachedMap, readRunInfo } from "../../src/cache/runReader";
@@ -12,6 +12,7 @@ import { thumbnailOf, thumbnailSize } from "../../src/cache/thumbnail";
 import { halfFromMap, mapFromHalf } from "../../src/core/half";
 import type { FloatMap } from "../../src/core/image";
 import type { Provenance, StepPlan } from "../../src/protocol/inference";
+import { folderBytes } from "../folderBytes";
 import { assertClose } from "./coreReference";
 
 const keyOf = (digit: string): string => digit.repeat(64);
@@ -138,7 +139,7 @@ describe("the cache of runs", () => {
       await keep(keyOf(digit));
       await utimes(join(dir, keyOf(digit), "run.json"), 1000 + i, 1000 + i);
     }
-    const one = (await cacheSize(dir)) / 4;
+    const one = (await folderBytes(dir)) / 4;
     assert.ok(await lookUpRun(dir, keyOf("a")), "which makes it the last one used");
     await makeRoom(dir, 2.5 * one, new Set());
     assert.deepEqual((await readdir(dir)).sort(), [keyOf("a"), keyOf("d")]);
@@ -146,9 +147,8 @@ describe("the cache of runs", () => {
     assert.deepEqual(await readdir(dir), [keyOf("d")]);
     await makeRoom(dir, 1, new Set([keyOf("d")]));
     assert.ok(await lookUpRun(dir, keyOf("d")));
-    assert.equal(await cacheSize(dir), one);
-    await clearCache(dir);
-    assert.equal(await cacheSize(dir), 0);
+    assert.equal(await clearCache(dir), one, "says what it freed");
+    assert.deepEqual(await readdir(dir), []);
   });
 
   it("removes what dead processes left, and nothing that a living one writes or that is not its own", async () => {
@@ -158,15 +158,14 @@ describe("the cache of runs", () => {
     await writeFile(join(dir, "readme.txt"), "mine");
     await makeRoom(dir, 0, new Set());
     assert.deepEqual((await readdir(dir)).sort(), [`${keyOf("c")}.${process.ppid}.part`, "notes", "readme.txt"]);
-    await clearCache(dir);
+    assert.equal(await clearCache(dir), 0);
     assert.deepEqual((await readdir(dir)).sort(), [`${keyOf("c")}.${process.ppid}.part`, "notes", "readme.txt"]);
     assert.equal((await stat(join(dir, "notes"))).isDirectory(), true);
   });
 
   it("does without a folder that is not there", async () => {
     const absent = join(dir, "absent");
-    assert.equal(await cacheSize(absent), 0);
-    await clearCache(absent);
+    assert.equal(await clearCache(absent), 0);
     await makeRoom(absent, 0, new Set());
     assert.equal(await lookUpRun(absent, keyOf("a")), undefined);
     await assert.rejects(readRunInfo(absent, keyOf("a")), { code: "not-found", message: /the run in the cache/ });

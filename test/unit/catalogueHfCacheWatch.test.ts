@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { appendFile, mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { watchHubCache } from "../../src/catalogue/hfCacheWatch";
 import { waitFor } from "../waiting";
@@ -80,6 +80,25 @@ describe("watching the Hugging Face cache", () => {
     await settled();
     await tells("a new cache", () => mkdir(cache, { recursive: true }));
     await downloads("someone/depth");
+  });
+
+  it("goes on wherever it was when the folder above went too", async () => {
+    // What is deleted between a look and a watch is found by chance: of 300 caches, a watch that misses it loses a few.
+    const caches = Array.from({ length: 300 }, (_, i) => join(home, String(i), "huggingface", "hub"));
+    const told = caches.map(() => 0);
+    const stops = caches.map((each, i) => watchHubCache(each, () => told[i]++));
+    stop = () => stops.forEach((each) => each());
+    for (let i = 0; i < caches.length; i += 30) {
+      await Promise.all(caches.slice(i, i + 30).map(async (each) => {
+        await mkdir(each, { recursive: true });
+        await sleep(30);
+        await rm(dirname(each), { recursive: true });
+      }));
+    }
+    await sleep(200);
+    const before = [...told];
+    await Promise.all(caches.map((each) => mkdir(each, { recursive: true })));
+    await waitFor("word of every cache", () => told.every((count, i) => count > before[i]), { seconds: 10, state: () => `none of ${told.filter((count, i) => count === before[i]).length}` });
   });
 
   it("says nothing of data sets and locks, nor after it was stopped", async () => {
