@@ -3,9 +3,10 @@
 Three stages, on latents and with the autoencoder of the configuration that CONFIG names as `base`:
   before     the stand-in for Stable Diffusion: the UNet as a diffusion model of RGB latents, its conditioning inputs zero
   diffusion  from it by Marigold's protocol: depth latents, conditioned on RGB latents; v-prediction, annealed multi-resolution noise
-  fineTuning the runs that are compared: equally many samples each, once for each seed (order of the scenes, noise)
-Stages resume from their checkpoints, runs that the results already hold are skipped, and several processes may share the work by
-seeds: each finished run is added to the results at once.
+  fineTuning the runs that are compared: equally many samples each
+Each seed goes through all three: first weights, order of the scenes and noise are its own. Stages resume from their checkpoints, runs
+that the results already hold are skipped, and several processes may share the work by seeds: each finished run is added to the results
+at once.
 """
 
 import copy
@@ -32,7 +33,7 @@ RUNS = [("diffusion", "e2e", "zeros", "frozen"), ("diffusion", "diffusion", None
         ("diffusion", "e2e", "gaussian", "frozen"), ("diffusion", "e2e", "pyramid", "frozen"), ("diffusion", "e2e", "zeros", "tuned"),
         ("before", "e2e", "zeros", "frozen"), ("before", "e2e", "gaussian", "frozen"), ("before", "e2e", "pyramid", "frozen")]
 UNTUNED = ("diffusion", "none", None, "frozen")
-INFERENCE = {"none": [(1, "trailing", "gaussian"), (1, "leading", "gaussian"), (10, "trailing", "gaussian")],
+INFERENCE = {"none": [(1, "trailing", "gaussian"), (1, "trailing", "zeros"), (1, "leading", "gaussian"), (10, "trailing", "gaussian")],
              "diffusion": [(1, "trailing", "gaussian"), (1, "trailing", "zeros"), (10, "trailing", "gaussian")]}
 
 
@@ -51,14 +52,16 @@ def conditioned(weights):
 
 
 class Study:
-    """What all stages and runs share."""
+    """What all stages and runs of one seed share."""
 
-    def __init__(self, path):
+    def __init__(self, path, seed):
         self.config = Config(path)
         folder = os.path.dirname(os.path.abspath(path))
         self.base = Config(os.path.join(folder, self.config["base"]))
         self.results = os.path.normpath(os.path.join(folder, self.config["paths"]["results"]))
-        self.device, self.dtype, _, _ = start(self.config["seed"])
+        self.seed = seed
+        self.stage_seed = self.config["seed"] + 10 * (seed - 1)
+        self.device, self.dtype, _, _ = start(self.stage_seed)
         self.schedule = Schedule(**self.base["schedule"])
         self.network = self.base["unet"]["network"]
         self.context = task_contexts(self.config["seed"], self.network["cross_attention_dim"])[0]
@@ -67,6 +70,9 @@ class Study:
         rgb, *self.truth = load_heldout(self.config.heldout)
         with torch.no_grad():
             self.predictor = Predictor(self.base, resized(rgb, self.config["size"], "rgb"))
+
+    def checkpoint(self, stage):
+        return f"{stage}-{self.seed}"
 
     def settings(self, stage):
         settings = self.config[stage]
@@ -80,7 +86,7 @@ class Study:
 
     def weights(self, stage):
         """The UNet that a stage ends with, ready to be conditioned on RGB latents."""
-        weights = load_ema(self.config, stage)["weights"]
+        weights = load_ema(self.config, self.checkpoint(stage))["weights"]
         return conditioned(weights) if stage == "before" else weights
 
     def diffusion_step(self, unet, stage, settings, generator):
@@ -112,34 +118,34 @@ class Study:
             loss.backward()
             trainer.step({"loss": loss.item()}, trainer.settings["batch"])
 
-    def stage(self, name, origin, seed):
+    def stage(self, name, origin, offset):
         """Trains "before" or "diffusion" as far as it has not been."""
         settings = self.settings(name)
         unet = self.unet(origin and self.weights(origin))
-        trainer = Trainer(self.config, name, unet, settings)
+        trainer = Trainer(self.config, self.checkpoint(name), unet, settings)
         trainer.resume()
-        self.train(trainer, seed, lambda generator: self.diffusion_step(unet, name, settings, generator))
+        self.train(trainer, self.stage_seed + offset, lambda generator: self.diffusion_step(unet, name, settings, generator))
 
-    def fine_tune(self, origin, training, kind, decoder, seed):
+    def fine_tune(self, origin, training, kind, decoder):
         """One run; returns its UNet and autoencoder in float32 (EMA weights), and CPU seconds."""
         begin, settings = time.process_time(), self.settings("fineTuning")
         unet = self.unet(self.weights(origin))
         vae, scale = load_vae(self.base, self.device, self.dtype)
         parts = trained_parts(unet, vae, decoder).requires_grad_(True)
-        trainer = Trainer(self.config, f"run-{origin}-{training}-{kind}-{decoder}-{seed}", parts, settings)
+        trainer = Trainer(self.config, f"run-{origin}-{training}-{kind}-{decoder}-{self.seed}", parts, settings)
         if training == "e2e":
-            self.train(trainer, seed, lambda generator: self.e2e_step(unet, vae, scale, kind, settings, generator))
+            self.train(trainer, self.seed, lambda generator: self.e2e_step(unet, vae, scale, kind, settings, generator))
         else:
-            self.train(trainer, seed, lambda generator: self.diffusion_step(unet, "diffusion", settings, generator))
+            self.train(trainer, self.seed, lambda generator: self.diffusion_step(unet, "diffusion", settings, generator))
         os.remove(self.config.checkpoint(trainer.stage))
         exact, vae = UNet(self.network).eval(), copy.deepcopy(self.predictor.vae)
         trained_parts(exact, vae, decoder).load_state_dict(trainer.ema_weights())
         return exact, vae, time.process_time() - begin
 
     @torch.no_grad()
-    def scores(self, unet, vae, steps, spacing, kind, seed):
+    def scores(self, unet, vae, steps, spacing, kind):
         """Of each held-out image, predicted at the training size and compared at the size of the truth."""
-        generator = torch.Generator().manual_seed(seed or 0)
+        generator = torch.Generator().manual_seed(self.seed)
         strength = self.config["fineTuning"]["noise_strength"]
         noise = initial_noise(kind, self.predictor.latents.shape, self.schedule, generator, strength)
         depth, _, mask = self.truth
@@ -148,9 +154,9 @@ class Study:
         columns = zip(*depth_scores(maps, depth, mask))
         return {name: [round(value, 5) for value in column] for name, column in zip(("absRel", "delta1"), columns)}
 
-    def run(self, variant, seed):
+    def run(self, variant):
         """Trains and evaluates one run, and adds its entries to the results unless they are there."""
-        key = dict(zip(RUN_KEYS, variant), seed=seed)
+        key = dict(zip(RUN_KEYS, variant), seed=self.seed)
         if any(same_run(entry, key) for entry in read_results(self.results).get("runs", [])):
             return
         origin, training, kind, _ = variant
@@ -158,14 +164,14 @@ class Study:
             unet, vae, seconds = UNet(self.network).eval(), self.predictor.vae, 0
             unet.load_state_dict(self.weights(origin))
         else:
-            unet, vae, seconds = self.fine_tune(*variant, seed)
+            unet, vae, seconds = self.fine_tune(*variant)
         entries = []
         for steps, spacing, noise in INFERENCE.get(training, [(1, "trailing", kind)]):
-            scores = self.scores(unet, vae, steps, spacing, noise, seed)
+            scores = self.scores(unet, vae, steps, spacing, noise)
             inference = {"steps": steps, "spacing": spacing, "noise": noise}
             entries.append({**key, "inference": inference, "scores": scores, "seconds": round(seconds)})
             means = "  ".join(f"{name} {sum(column) / len(column):.4f}" for name, column in scores.items())
-            print(*variant, seed, f"{spacing}-{steps} {noise}:", means, f"{seconds:.0f} s", flush=True)
+            print(*variant, self.seed, f"{spacing}-{steps} {noise}:", means, f"{seconds:.0f} s", flush=True)
         self.add(entries)
 
     def add(self, entries):
@@ -175,7 +181,7 @@ class Study:
             others = [entry for entry in read_results(self.results).get("runs", []) if not same_run(entry, entries[0])]
             runs = others + entries
             order = [UNTUNED, *RUNS]
-            runs.sort(key=lambda entry: (entry["seed"] or 0, order.index(tuple(entry[name] for name in RUN_KEYS))))
+            runs.sort(key=lambda entry: (entry["seed"], order.index(tuple(entry[name] for name in RUN_KEYS))))
             with open(os.path.join(self.config.heldout, "index.json")) as file:
                 scenes = [scene["id"] for scene in json.load(file)["scenes"]]
             head = {"command": "python3 controls.py configs/controls.json", "config": "configs/controls.json", "size": self.config["size"],
@@ -208,13 +214,12 @@ def read_results(path):
 
 
 def main(path, seeds):
-    study = Study(path)
-    study.stage("before", None, study.config["seed"])
-    study.stage("diffusion", "before", study.config["seed"] + 1)
-    study.run(UNTUNED, None)
     for seed in seeds:
-        for variant in RUNS:
-            study.run(variant, seed)
+        study = Study(path, seed)
+        study.stage("before", None, 0)
+        study.stage("diffusion", "before", 1)
+        for variant in [UNTUNED, *RUNS]:
+            study.run(variant)
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def start(seed):
     """
     torch.manual_seed(seed)
     cuda = torch.cuda.is_available()
-    if "WORLD_SIZE" in os.environ:
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
         distributed.init_process_group("nccl" if cuda else "gloo")
     else:
         os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0")

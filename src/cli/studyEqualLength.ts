@@ -30,7 +30,7 @@ export async function studyEqualLength(_session: Session, options: StudyOptions)
       header: ["training; inference", "seeds", "AbsRel %", "delta1 %"],
       rows: variants.map((variant) => [labelOf(variant), String(variant.seeds.length), spreadText(overSeeds(variant.absRel, 100), 2), spreadText(overSeeds(variant.delta1, 100), 1)]),
     },
-    settings: [...controlSettings(controls), "The diffusion model as it is has one training, so its range is not known. The optimiser, the learning rate and its schedule are the same for both.", costText(variants)],
+    settings: [...controlSettings(controls), "The optimiser, the learning rate and its schedule are the same for both ways of further training.", costText(variants)],
     data: { controls: { file: "training/logs/controls.json", sha256: controls.sha256 }, scenes: controls.scenes, variants },
     runs: [],
   });

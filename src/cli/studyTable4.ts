@@ -30,7 +30,7 @@ export async function studyTable4(session: Session, options: StudyOptions): Prom
   return writeStudy(options, {
     id: "table4",
     title: "Table 4: zeros, Gaussian or pyramid noise in end-to-end fine-tuning",
-    question: "The paper fine-tunes end to end with three kinds of noise in place of the latent and finds that zeros do slightly better than Gaussian or pyramid noise, and that the choice matters little; and that fine-tuning Stable Diffusion, which was never trained on depth, gives comparable results. Here: the same in miniature, with three seeds of the training each.",
+    question: "The paper fine-tunes end to end with three kinds of noise in place of the latent and finds that zeros do slightly better than Gaussian or pyramid noise, and that the choice matters little; and that fine-tuning Stable Diffusion, which was never trained on depth, gives comparable results. Here: the same in miniature, with every training done three times.",
     findings: findingsOf(trained),
     svg: intervalChart([{ title: "Depth after end-to-end fine-tuning, by the noise it was trained and applied with", xLabel: "AbsRel, %", rows: variants.map(({ origin, kind, scores }): IntervalRow => ({ label: `${labels[kind]}, ${originNames[origin]}`, colour: originColours[origin], figure: overSeeds(scores.absRel, 100) })) }]),
     alternative: "AbsRel for each kind of noise and each model that fine-tuning began with: a dot for each seed and their mean",

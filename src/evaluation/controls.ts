@@ -13,7 +13,7 @@ const controlRun = z.object({
   training: z.enum(["e2e", "diffusion", "none"]),
   noise: noise.nullable().describe("What stood in the place of z_T in end-to-end training; null otherwise."),
   decoder: z.enum(["frozen", "tuned"]),
-  seed: z.int().nullable().describe("Of the training; null where there was none."),
+  seed: z.int().describe("Of all training, from the first weights on."),
   inference: z.object({ steps: z.int().min(1), spacing: z.enum(["trailing", "leading"]), noise }),
   scores: z.object({ absRel: z.array(z.number()), delta1: z.array(z.number()) }).describe("Fractions, by held-out scene."),
   seconds: z.number().describe("Of the training, on one core."),
@@ -36,6 +36,15 @@ const controls = z
         if (length !== scenes.length) context.addIssue({ code: "custom", path: ["runs", i, "scores", metric], message: `expected ${scenes.length} numbers, one a scene, but received ${length}` });
       }
     }
+    // Runs are compared seed by seed.
+    const seedsOf = new Map<string, readonly number[]>();
+    for (const { from, training, noise, decoder, inference, seed } of runs) {
+      const variant = JSON.stringify([from, training, noise, decoder, inference]);
+      seedsOf.set(variant, [...(seedsOf.get(variant) ?? []), seed].sort((a, b) => a - b));
+    }
+    const [first, ...others] = [...seedsOf.values()].map((seeds) => seeds.join(", "));
+    const differing = others.find((seeds) => seeds !== first);
+    if (differing !== undefined) context.addIssue({ code: "custom", path: ["runs"], message: `expected every run with the same seeds but received ${first} of one and ${differing} of another` });
   });
 
 export type ControlNoise = z.infer<typeof noise>;

@@ -13,12 +13,12 @@ const scene = (mean: number): number[] => [mean - 0.01, mean + 0.01];
 /** Three seeds about a mean, in another order for runs that are compared. */
 const seeds = (mean: number, order = [-1, 0, 1]): number[][] => order.map((factor) => scene(mean + 0.001 * factor));
 const turned = [1, -1, 0];
-const run = (seed: number | null, mean: number, rest: object = {}): Record<string, unknown> => ({
+const run = (seed: number, mean: number, rest: object = {}): Record<string, unknown> => ({
   from: "diffusion", training: "e2e", noise: "zeros", decoder: "frozen", seed, inference: { steps: 1, spacing: "trailing", noise: "zeros" }, scores: { absRel: scene(mean), delta1: scene(0.8) }, seconds: 1, ...rest,
 });
 const invented = {
   command: "python3 controls.py configs/controls.json", config: "configs/controls.json", size: [96, 128], heldout: 2, scenes: ["000", "001"], samples: { before: 40000, diffusion: 44800, fineTuning: 3000 }, batch: 8,
-  runs: [run(2, 0.22), run(1, 0.21), run(null, 0.3, { training: "none", noise: null })],
+  runs: [run(2, 0.22), run(1, 0.21), run(1, 0.3, { training: "none", noise: null }), run(2, 0.3, { training: "none", noise: null })],
 };
 const parse = (value: object): ReturnType<typeof parseControls> => parseControls(JSON.stringify(value), "controls.json");
 
@@ -28,7 +28,7 @@ describe("cli/studyControls", () => {
     const found = controlScores(controls, "e2e", ({ training }) => training === "e2e");
     assert.deepEqual(found.seeds, [1, 2]);
     assert.deepEqual(found.absRel, [scene(0.21), scene(0.22)]);
-    assert.match(controlSettings(controls).join("\n"), /96 x 128 pixels, 2 held-out.*44,800 samples.*3,000 samples in batches of 8[\s\S]*: 1, 2\.[\s\S]*`python3 controls\.py configs\/controls\.json`/);
+    assert.match(controlSettings(controls).join("\n"), /96 x 128 pixels, 2 held-out.*44,800 samples.*3,000 samples in batches of 8[\s\S]*Seeds: 1, 2;[\s\S]*`python3 controls\.py configs\/controls\.json`/);
   });
 
   it("reads those that come with Plumbline", async () => {
@@ -50,6 +50,7 @@ describe("cli/studyControls", () => {
       [{ scores: { absRel: [0.1], delta1: scene(0.8) } }, /runs\.0\.scores\.absRel: expected 2 numbers, one a scene, but received 1/],
       [{ scores: { absRel: [0.1, null], delta1: scene(0.8) } }, /runs\.0\.scores\.absRel\.1: /],
     ] as const) assert.throws(() => parse({ ...invented, runs: [run(1, 0.2, wrong)] }), isWith(expected));
+    assert.throws(() => parse({ ...invented, runs: [...invented.runs, run(3, 0.2)] }), isWith(/runs: expected every run with the same seeds but received 1, 2, 3 of one and 1, 2 of another/));
   });
 });
 
@@ -101,9 +102,9 @@ describe("what the training controls find, in words", () => {
   });
 
   it("holds end-to-end fine-tuning against the best that further diffusion training gives", () => {
-    const variant = (training: Variant["training"], mean: number, inference = "1 trailing step from zeros"): Variant => ({ training, inference, seeds: [1, 2, 3], seconds: [1, 1, 1], absRel: training === "none" ? [scene(mean)] : seeds(mean, training === "e2e" ? turned : undefined), delta1: seeds(0.8) });
+    const variant = (training: Variant["training"], mean: number, inference = "1 trailing step from zeros"): Variant => ({ training, inference, seeds: [1, 2, 3], seconds: [1, 1, 1], absRel: seeds(mean, training === "e2e" ? turned : undefined), delta1: seeds(0.8) });
     const further = [variant("none", 0.25), variant("none", 0.4, "1 leading step from Gaussian noise"), variant("diffusion", 0.245), variant("diffusion", 0.24, "10 trailing steps from Gaussian noise")];
-    assert.match(findingOfEqualLength([...further, variant("e2e", 0.2)]), /^The paper's point shows .*AbsRel 20\.00 % \(19\.90 to 20\.10\) against 24\.00 % \(23\.90 to 24\.10\) at best \(10 trailing steps from Gaussian noise\); end to end is better in 2 of 2 scenes\)\. Before either it was 25\.00 % at best \(1 trailing step from zeros\): end-to-end fine-tuning takes off 20\.0 % of it and longer diffusion training 2\.0 % \(1 trailing step from zeros\)\.$/);
+    assert.match(findingOfEqualLength([...further, variant("e2e", 0.2)]), /^The paper's point shows .*AbsRel 20\.00 % \(19\.90 to 20\.10\) against 24\.00 % \(23\.90 to 24\.10\) at best \(10 trailing steps from Gaussian noise\); end to end is better in 2 of 2 scenes\)\. Before either it was 25\.00 % \(24\.90 to 25\.10\) at best \(1 trailing step from zeros\): end-to-end fine-tuning takes off 20\.0 % of it and longer diffusion training 2\.0 % \(1 trailing step from zeros\)\.$/);
     assert.match(findingOfEqualLength([...further, variant("e2e", 0.2405)]), /not borne out at this scale/);
     assert.match(findingOfEqualLength([...further, variant("e2e", 0.27)]), /does not show at this scale: equally long further diffusion training is better/);
   });
