@@ -35,15 +35,15 @@ export function addStudy(program: Command): void {
     .description("Repeat a figure or table of the paper with the shipped models on the held-out scenes, or look at what they make of real photographs (from a checkout only).")
     .addArgument(new Argument("[study...]", "which of them (default: all)").choices(Object.keys(studies)))
     .addOption(new Option("--out <dir>", "where the pages go (default: docs; models for failures, which go beside the cards)"))
-    .addOption(new Option("--scenes <n>", "only the first held-out scenes or photographs (default: all; 12 for table1, fig2 and fig5)").argParser(wholeNumber(1, 10000)))
+    .addOption(new Option("--scenes <n>", "only the first held-out scenes or photographs (default: all; 12 for fig2)").argParser(wholeNumber(1, 10000)))
     .addOption(new Option("--seed <n>", "seed of the noise of each image").argParser(wholeNumber(0, 0xffffffff)).default(2024))
     .addOption(deviceOption().default("cpu"))
     .addHelpText("after", `
 Each writes NAME.md with its figures in a table, a sentence that says whether the paper's finding shows, and the settings;
 NAME.svg and NAME.png, the picture (of photographs and failures only a JPEG); NAME.json, all numbers. The same seed on the same device gives the same files.
 
-table1 and fig5 share their runs: 6266 runs of the network for each scene, nearly all of them in ensembles of 10, three seeds each: 5 minutes a
-scene on one core. Scores are kept in .cache/studies/scores.jsonl as they come: a study that was stopped goes on, and one with more scenes or a
+table1 and fig5 share their runs: 6266 runs of the network for each scene, nearly all of them in ensembles of 10, three seeds each: a minute and
+a quarter a scene on two cores, an hour for all 48. Scores are kept in .cache/studies/scores.jsonl as they come: a study that was stopped goes on, and one with more scenes or a
 new model measures only what is new. fig2 takes half a minute a scene, photographs and the rest less than a minute.
 tableA2, equalLength and table4 read training/logs/controls.json, which python3 controls.py configs/controls.json makes in training/.
 

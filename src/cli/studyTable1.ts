@@ -1,6 +1,6 @@
 import { intervalChart, type IntervalRow } from "./intervalChart";
 import type { Session } from "./engine";
-import { figureTexts, members, scenesByDefault, seedCount, settingsOf } from "./studyFig5";
+import { figureTexts, members, seedCount, settingsOf } from "./studyFig5";
 import { ofScenes, writeStudy } from "./studyPage";
 import { countBelow, measureHeldOut, seedsFrom, type Measured, type StudyOptions, type StudyRun } from "./studyScenes";
 import { compareSeeds, overSeeds, sceneMeans, type OverSeeds } from "./studySpread";
@@ -28,7 +28,7 @@ const rows: readonly Row[] = [
 
 /** Table 1: what the schedule, an ensemble and end-to-end fine-tuning do to depth. */
 export async function studyTable1(session: Session, options: StudyOptions): Promise<readonly string[]> {
-  const measured = await measureHeldOut(session, rows, { scenes: scenesByDefault, ...options }, seedsFrom(options.seed, seedCount));
+  const measured = await measureHeldOut(session, rows, options, seedsFrom(options.seed, seedCount));
   const { scenes, seeds } = measured;
   const chartRows = (chosen: readonly Row[], column: "absRel" | "delta1"): readonly IntervalRow[] => chosen.map(({ name, label, colour }) => ({ label, colour, figure: overSeeds(measured.of(name).map((scores) => scores[column]), 100) }));
   return writeStudy(options, {
