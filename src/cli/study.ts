@@ -43,8 +43,9 @@ Each writes NAME.md with its figures in a table, a sentence that says whether th
 NAME.svg and NAME.png, the picture (of photographs and failures only a JPEG); NAME.json, all numbers. The same seed on the same device gives the same files.
 
 table1 and fig5 share their runs: 6266 runs of the network for each scene, nearly all of them in ensembles of 10, three seeds each: a minute and
-a quarter a scene on two cores, an hour for all 48. Scores are kept in .cache/studies/scores.jsonl as they come: a study that was stopped goes on, and one with more scenes or a
-new model measures only what is new. fig2 takes half a minute a scene, photographs and the rest less than a minute.
+a quarter a scene on two cores, an hour for all 48. Scores are kept in .cache/studies/scores.jsonl as they come: a study that was stopped goes
+on, and one with more scenes or a new model measures only what is new. fig2 takes half a minute a scene, photographs and the rest less than a
+minute.
 tableA2, equalLength and table4 read training/logs/controls.json, which python3 controls.py configs/controls.json makes in training/.
 
 Example:
