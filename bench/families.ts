@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeModel } from "../src/catalogue/modelFolder";
@@ -7,6 +7,7 @@ import { architectures, type Architecture } from "../src/graph/architectures";
 import { Config } from "../src/graph/config";
 import { startEngine } from "../src/inference/client";
 import type { RunResult } from "../src/protocol/inference";
+import { folderBytes } from "../test/folderBytes";
 import { unetConfig, vaeConfig, weightShapes, writeRandom } from "./checkpoint";
 
 // A whole checkpoint of each family of diffusion estimators, as large as the published one and laid out like it, with
@@ -149,18 +150,12 @@ function rounded(value: number): number {
   return Number(value.toPrecision(3));
 }
 
-async function bytesOf(dir: string): Promise<number> {
-  const entries = await readdir(dir, { recursive: true });
-  const sizes = await Promise.all(entries.map(async (entry) => (await stat(join(dir, entry))).size));
-  return sizes.reduce((sum, size) => sum + size, 0);
-}
-
 async function measureFamily(family: Family, signal: AbortSignal): Promise<Record<string, string | number>> {
   const dir = await mkdtemp(join(tmpdir(), `plumbline-${family}-`));
   try {
     const start = performance.now();
     await families[family](dir);
-    const written = { "on disk, GB": rounded((await bytesOf(dir)) / 1e9), "written in, s": rounded((performance.now() - start) / 1000) };
+    const written = { "on disk, GB": rounded((await folderBytes(dir)) / 1e9), "written in, s": rounded((performance.now() - start) / 1000) };
     return { ...written, ...(await measure(dir, signal)) };
   } finally {
     await rm(dir, { recursive: true, force: true });

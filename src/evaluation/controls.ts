@@ -37,12 +37,12 @@ const controls = z
       }
     }
     // Runs are compared seed by seed.
-    const seedsOf = new Map<string, readonly number[]>();
+    const seedsOf = new Map<string, number[]>();
     for (const { from, training, noise, decoder, inference, seed } of runs) {
       const variant = JSON.stringify([from, training, noise, decoder, inference]);
-      seedsOf.set(variant, [...(seedsOf.get(variant) ?? []), seed].sort((a, b) => a - b));
+      seedsOf.set(variant, [...(seedsOf.get(variant) ?? []), seed]);
     }
-    const [first, ...others] = [...seedsOf.values()].map((seeds) => seeds.join(", "));
+    const [first, ...others] = [...seedsOf.values()].map((seeds) => seeds.sort((a, b) => a - b).join(", "));
     const differing = others.find((seeds) => seeds !== first);
     if (differing !== undefined) context.addIssue({ code: "custom", path: ["runs"], message: `expected every run with the same seeds but received ${first} of one and ${differing} of another` });
   });

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { _electron, chromium, type Frame, type Locator, type Page } from "playwright-core";
+import { waitFor } from "../../waiting";
 
 export const root = resolve(__dirname, "../../..");
 
@@ -224,15 +225,13 @@ export async function acceptPath(page: Page, path: string, button: RegExp): Prom
 
 /** The frame in which the panel's page runs (inside VS Code's own webview frames). */
 export async function panelFrame(page: Page): Promise<Frame> {
-  const deadline = Date.now() + 90_000;
-  for (;;) {
+  return waitFor("the panel's page", async () => {
     for (const frame of page.frames()) {
       const isPanel = await frame.evaluate(() => document.title === "Plumbline" && document.querySelector("script[nonce]") !== null).catch(() => false);
       if (isPanel) return frame;
     }
-    assert.ok(Date.now() < deadline, "The panel's page did not appear.");
-    await page.waitForTimeout(200);
-  }
+    return undefined;
+  }, { seconds: 90, everyMs: 200 });
 }
 
 /** Keeps a picture of the window when a test failed: out/screenshots/failed/. */
