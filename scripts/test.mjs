@@ -56,20 +56,29 @@ function countsOf({ code, output }, { name, files }) {
   return { passed, failed: failed === 0 && (code !== 0 || passed === 0) ? 1 : failed };
 }
 
+/** What Mocha says of tests that failed, or the end of the output where it said nothing. */
+function failuresOf({ code, output }, { name }) {
+  const start = output.search(/^\s*\d+ failing\b/m);
+  if (start >= 0) return [`-- ${name}\n${output.slice(start).trim().slice(0, 8000)}`];
+  return code === 0 ? [] : [`-- ${name} ended with ${code}\n${output.trim().slice(-2000)}`];
+}
+
 async function runTier(name, environment) {
-  const total = { passed: 0, failed: 0 };
+  const total = { passed: 0, failed: 0, failures: [] };
   for (const run of tiers[name]()) {
     if (run.before) {
-      const { code } = await runNode(run.before, environment);
-      if (code !== 0) {
+      const ended = await runNode(run.before, environment);
+      if (ended.code !== 0) {
         total.failed++;
+        total.failures.push(...failuresOf(ended, { name: run.before.join(" ") }));
         continue;
       }
     }
-    const counts = run.files.length === 0 ? { code: 1, output: "" } : await runNode(run.args, environment);
-    const { passed, failed } = countsOf(counts, run);
+    const ended = run.files.length === 0 ? { code: 1, output: "" } : await runNode(run.args, environment);
+    const { passed, failed } = countsOf(ended, run);
     total.passed += passed;
     total.failed += failed;
+    if (failed > 0) total.failures.push(...failuresOf(ended, run));
   }
   return total;
 }
@@ -84,6 +93,7 @@ if (unknown) {
 }
 
 const lines = [];
+const failures = [];
 let passed = 0;
 let failed = 0;
 try {
@@ -104,12 +114,15 @@ try {
     const counts = await runTier(name, environment);
     passed += counts.passed;
     failed += counts.failed;
+    failures.push(...counts.failures);
     lines.push(`${name.padEnd(10)} ${counts.passed} passed, ${counts.failed} failed (${seconds(since)})`);
   }
 } catch (error) {
   failed++;
   console.error(error instanceof SetupError ? error.message : error);
 }
+// Again at the end: a log of which only the end is kept still tells what failed.
+if (failures.length > 0) console.log(`\n== failures\n\n${failures.join("\n\n")}`);
 console.log(`\n${lines.join("\n")}\ntotal      ${seconds(startedAt)}`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -34,13 +34,17 @@ export function openCachedMap(cacheDir: string, ref: CachedMapRef): MapRows & { 
   };
 }
 
+/** Where a run lies; as in `runReader`, one that is finished meanwhile is found at the second try. */
 function locateNow(cacheDir: string, runKey: string): { readonly info: RunInfo; readonly folder: string } {
-  const names = attempt(() => readdirSync(cacheDir)) ?? [];
-  for (const folder of foldersAmong(names, requireRunKey(runKey)).map((name) => join(cacheDir, name))) {
-    const path = join(folder, runFiles.info);
-    const bytes = attempt(() => readFileSync(path));
-    const info = bytes && attempt(() => parseInfo(path, bytes));
-    if (info) return { info, folder };
+  requireRunKey(runKey);
+  for (let tries = 0; tries < 2; tries++) {
+    const names = attempt(() => readdirSync(cacheDir)) ?? [];
+    for (const folder of foldersAmong(names, runKey).map((name) => join(cacheDir, name))) {
+      const path = join(folder, runFiles.info);
+      const bytes = attempt(() => readFileSync(path));
+      const info = bytes && attempt(() => parseInfo(path, bytes));
+      if (info) return { info, folder };
+    }
   }
   throw notInCache("the run");
 }

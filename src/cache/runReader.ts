@@ -49,12 +49,21 @@ export async function readCachedMap(cacheDir: string, ref: Extract<CachedMapRef,
 export async function readCachedMap(cacheDir: string, ref: Exclude<CachedMapRef, { kind: "result" }>): Promise<HalfMap>;
 export async function readCachedMap(cacheDir: string, ref: CachedMapRef): Promise<HalfMap | FloatMap>;
 export async function readCachedMap(cacheDir: string, ref: CachedMapRef): Promise<HalfMap | FloatMap> {
-  const { info, folder } = await locate(cacheDir, ref.runKey);
-  const { width, height, channels } = info;
-  const { name, offset } = placeOf(info, ref);
-  const data = ref.kind === "result" ? new Float32Array(mapLength(info)) : new Uint16Array(mapLength(info));
-  await readExactly(join(folder, name), offset, data);
-  return { width, height, channels, data } as HalfMap | FloatMap;
+  const read = async (): Promise<HalfMap | FloatMap> => {
+    const { info, folder } = await locate(cacheDir, ref.runKey);
+    const { width, height, channels } = info;
+    const { name, offset } = placeOf(info, ref);
+    const data = ref.kind === "result" ? new Float32Array(mapLength(info)) : new Uint16Array(mapLength(info));
+    await readExactly(join(folder, name), offset, data);
+    return { width, height, channels, data } as HalfMap | FloatMap;
+  };
+  // A run that is finished after the look at its folder has its name at the second try.
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof PlumblineError && error.code === "not-found")) throw error;
+    return read();
+  }
 }
 
 /** Where a map lies: the file, and the offset of its first byte. Throws `bad-argument` for a step or member that the run does not have. */

@@ -13,8 +13,11 @@ fi
 
 dir="$(mktemp -d)"
 stop() {
-  for pid in "$dir"/*.pid; do [ -s "$pid" ] && kill "$(cat "$pid")" 2>/dev/null; done
-  for _ in $(seq 50); do pgrep -F "$dir/slurmd.pid" >/dev/null 2>&1 || break; sleep 0.1; done
+  local pids
+  mapfile -t pids < <(cat "$dir"/*.pid 2>/dev/null)
+  kill "${pids[@]}" 2>/dev/null || true
+  # The controller writes down its state when it ends: not before all have ended can the folder go.
+  for _ in $(seq 100); do kill -0 "${pids[@]}" 2>/dev/null || break; sleep 0.1; done
   rm -rf "$dir"
 }
 trap stop EXIT

@@ -76,6 +76,20 @@ describe("the cache of runs", () => {
     assert.deepEqual(opened.read(0, 4), mapOf(1).data, "a reader follows it to its name");
   });
 
+  it("is read while runs are finished, at any moment of it", async () => {
+    const keys = Array.from({ length: 100 }, (_, i) => (i + 1).toString(16).padStart(64, "0"));
+    await Promise.all(
+      keys.map(async (runKey) => {
+        const writer = begin(runKey);
+        await writer.step(halfFromMap(mapOf(1)), thumbnailOf(mapOf(1)));
+        let isFinished = false;
+        const finished = writer.finish({ map: mapOf(4) }, provenance).then(() => (isFinished = true));
+        while (!isFinished) assert.deepEqual(mapFromHalf(await readCachedMap(dir, { kind: "step", runKey, step: 0 })), mapOf(1));
+        await finished;
+      }),
+    );
+  });
+
   it("leaves nothing of a run that is given up, or that another process had finished first", async () => {
     const writer = begin(keyOf("a"));
     await writer.step(halfFromMap(mapOf(1)), thumbnailOf(mapOf(1)));
