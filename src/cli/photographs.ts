@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { PlumblineError, unexpected } from "../core/errors";
 import { readGroundTruth, type GroundTruth } from "../evaluation/groundTruth";
 
+/** From best to worst. */
 const layouts = ["right", "partly", "wrong"] as const;
 
 /** What someone who looked at the maps of a photograph says of what is near and far in it. */
@@ -16,6 +17,9 @@ export interface Photograph {
   readonly kind: string;
   /** Path of the measured depth, a 16-bit PNG in millimetres with 0 where there is none; absent where nobody measured it. */
   readonly depthPath?: string;
+  /** Each made from the photograph and its maps alone, without a look at the others; an odd number of them. */
+  readonly judgements: readonly Layout[];
+  /** The middle one of the judgements. */
   readonly layout: Layout;
   /** Why it was judged so. */
   readonly remark: string;
@@ -30,10 +34,10 @@ export interface PhotographSet {
 
 interface StoredSet {
   readonly judgedModels: string;
-  readonly photographs: readonly { readonly file: string; readonly kind: string; readonly depth?: string; readonly layout: string; readonly remark: string }[];
+  readonly photographs: readonly { readonly file: string; readonly kind: string; readonly depth?: string; readonly judgements: readonly string[]; readonly remark: string }[];
 }
 
-/** Reads photographs.json of the set, whose paths are relative to it. Throws `not-found` outside a checkout, `bad-argument` for an unknown judgement. */
+/** Reads photographs.json of the set, whose paths are relative to it. Throws `not-found` outside a checkout, `bad-argument` for an unknown judgement, or an even number of them. */
 export async function openPhotographs(dir: string): Promise<PhotographSet> {
   const text = await readFile(join(dir, "photographs.json"), "utf8").catch((cause: unknown) => {
     throw new PlumblineError("not-found", `Expected the photographs at ${dir} but there are none.`, "Run the study from a checkout: npm run studies photographs", { cause });
@@ -41,16 +45,21 @@ export async function openPhotographs(dir: string): Promise<PhotographSet> {
   const { judgedModels, photographs } = JSON.parse(text) as StoredSet;
   return {
     judgedModels,
-    photographs: photographs.map(({ file, kind, depth, layout, remark }) => ({
-      path: join(dir, file), kind, remark, layout: layoutOf(layout, file), ...(depth !== undefined && { depthPath: join(dir, depth) }),
+    photographs: photographs.map(({ file, kind, depth, judgements, remark }) => ({
+      path: join(dir, file), kind, remark, ...judged(judgements, file), ...(depth !== undefined && { depthPath: join(dir, depth) }),
     })),
   };
 }
 
-function layoutOf(text: string, file: string): Layout {
-  const layout = layouts.find((name) => name === text);
-  if (!layout) throw unexpected("bad-argument", `the judgement of ${file}`, layouts.join(", "), text);
-  return layout;
+function judged(texts: readonly string[], file: string): Pick<Photograph, "judgements" | "layout"> {
+  const judgements = texts.map((text) => layouts.find((name) => name === text) ?? fail(`each judgement of ${file}`, layouts.join(", "), text));
+  if (judgements.length % 2 === 0) fail(`the number of judgements of ${file}`, "an odd one, so that there is a middle one", judgements.length);
+  const ordered = [...judgements].sort((a, b) => layouts.indexOf(a) - layouts.indexOf(b));
+  return { judgements, layout: ordered[(ordered.length - 1) / 2] };
+}
+
+function fail(what: string, expected: string, received: unknown): never {
+  throw unexpected("bad-argument", what, expected, received);
 }
 
 /** Who took a photograph, and under which licence it is, in Markdown. */

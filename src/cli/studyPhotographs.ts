@@ -48,7 +48,7 @@ export async function studyPhotographs(session: Session, options: StudyOptions):
   await writeGrid(join(options.out, "photographs.jpg"), "Real photographs under the shipped end-to-end models: depth (relative; red is near) and normals", sheetRows(cells), cellSize, join(installation, "media", "fonts"));
   await writeOverview(join(options.out, "photographs-overview.jpg"), cells);
   const models = modelsFingerprint(provenance);
-  const stored = { judgedModels: set.judgedModels, models, photographs: photographs.map(({ path, ...rest }) => ({ file: basename(path), kind: rest.kind, layout: rest.layout })), compared, runs: provenance.map(lastingPart) };
+  const stored = { judgedModels: set.judgedModels, models, photographs: photographs.map(({ path, ...rest }) => ({ file: basename(path), kind: rest.kind, layout: rest.layout, judgements: rest.judgements })), compared, runs: provenance.map(lastingPart) };
   await writeFileAtomically(join(options.out, "photographs.json"), `${JSON.stringify(stored, null, 2)}\n`);
   await writeFileAtomically(join(options.out, "photographs.md"), pageOf(photographs, set.judgedModels, models, compared, options));
   return ["photographs.md", "photographs.jpg", "photographs-overview.jpg", "photographs.json"];
@@ -92,10 +92,11 @@ export function findingOf(compared: readonly Compared[]): string {
   return `On average the depth model ${verdict}: AbsRel ${percent(model.absRel)} against ${percent(ramp.absRel)}, delta1 ${percent(model.delta1)} against ${percent(ramp.delta1)}; it is nearer on ${better} of ${compared.length} photographs.`;
 }
 
-/** How many layouts were called right, partly right and wrong, in a sentence. */
-export function countOf(photographs: readonly Pick<Photograph, "layout">[]): string {
+/** How many layouts were called right, partly right and wrong, in a sentence; and how many each judgement alone called right. */
+export function countOf(photographs: readonly Pick<Photograph, "layout" | "judgements">[]): string {
   const count = (layout: Layout): number => photographs.filter((photograph) => photograph.layout === layout).length;
-  return `Of ${photographs.length} layouts ${count("right")} were called right, ${count("partly")} partly right and ${count("wrong")} wrong.`;
+  const judges = photographs[0]?.judgements.map((_, i) => photographs.filter(({ judgements }) => judgements[i] === "right").length) ?? [];
+  return `Of ${photographs.length} layouts ${count("right")} were called right, ${count("partly")} partly right and ${count("wrong")} wrong (the middle one of ${judges.length} judgements each; one by one they called ${judges.join(", ")} right).`;
 }
 
 function pageOf(photographs: readonly Photograph[], judgedModels: PhotographSet["judgedModels"], models: string, compared: readonly Compared[], options: StudyOptions): string {
@@ -116,11 +117,11 @@ Depth cameras took these photographs, so that all are within ten metres, and edg
 
 ## Is the layout right?
 
-Whether a layout is right has to be judged by a person who looks at the sheet. What follows is a first judgement, with its reasons, not a person's count. Right: what is near and far, and the surfaces that carry the scene, are as in the photograph. Partly: the main order is right, with a part that is clearly wrong. Wrong: a person would take the scene for another one.
+Whether a layout is right has to be judged by a person who looks at the sheet. What follows are first judgements, not a person's count: one by the maker of the models, with its reasons, and others made from the sheet and the next three sentences alone; the middle one counts. Right: what is near and far, and the surfaces that carry the scene, are as in the photograph. Partly: the main order is right, with a part that is clearly wrong. Wrong: a person would take the scene for another one.
 ${stale}
 **${countOf(photographs)}**
 
-${tableOf(["", "kind", "file", "layout", "why"], photographs.map(({ kind, path, layout, remark }, i) => [String(i + 1), kind, basename(path), layout, remark]))}
+${tableOf(["", "kind", "file", "layout", "judgements", "why"], photographs.map(({ kind, path, layout, judgements, remark }, i) => [String(i + 1), kind, basename(path), layout, judgements.join(", "), remark]))}
 
 ## How it was made
 

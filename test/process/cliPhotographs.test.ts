@@ -72,7 +72,7 @@ describe("plumbline study failures", function () {
     assert.equal(code, 0, stderr);
     const folders = ["plumbline-e2e-depth", "plumbline-e2e-normals"].map((name) => join(dir, name));
     assert.deepEqual(stdout.trim().split("\n"), folders.flatMap((folder) => ["failures.jpg", "failures.md"].map((name) => join(folder, name))));
-    const { photographs } = JSON.parse(await readFile(join(repository, "test", "photographs", "photographs.json"), "utf8")) as { photographs: { kind: string; layout: string }[] };
+    const { photographs } = JSON.parse(await readFile(join(repository, "docs", "photographs.json"), "utf8")) as StudyJson;
     for (const folder of folders) {
       const page = await readFile(join(folder, "failures.md"), "utf8");
       const errors = [...page.matchAll(/^\| 00[01] \| ([\d.]+)/gm)].map(([, error]) => Number(error));

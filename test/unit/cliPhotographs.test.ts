@@ -39,7 +39,7 @@ describe("test/photographs", () => {
     assert.deepEqual([...shown, ...measured, ...own].sort(), (await readdir(folder)).sort(), "a file that is not shown");
     const licensed = await licensedFiles(samples);
     for (const { path } of photographs.filter(({ path }) => dirname(path) !== folder)) assert.ok(dirname(path) === samples && licensed.includes(basename(path)), path);
-    for (const { remark, kind } of photographs) assert.ok(remark.length > 20, kind);
+    for (const { remark, kind, judgements } of photographs) assert.ok(remark.length > 20 && judgements.length >= 3, kind);
   });
 
   it("keeps them small", async () => {
@@ -72,8 +72,19 @@ describe("cli/photographs", () => {
 
   it("refuses a judgement that it does not know, and a folder without photographs", async () => {
     await assert.rejects(openPhotographs(dir), { code: "not-found" });
-    await writeFile(join(dir, "photographs.json"), JSON.stringify({ judgedModels: "", photographs: [{ file: "a.jpg", kind: "a", layout: "good", remark: "" }] }));
+    await writeFile(join(dir, "photographs.json"), storedSet(["right", "good", "right"]));
     await assert.rejects(openPhotographs(dir), { code: "bad-argument", message: /right, partly, wrong.*a\.jpg.*good/ });
+    for (const judgements of [[], ["right", "partly"]]) {
+      await writeFile(join(dir, "photographs.json"), storedSet(judgements));
+      await assert.rejects(openPhotographs(dir), { code: "bad-argument", message: /odd.*a\.jpg/ });
+    }
+  });
+
+  it("takes the middle one of the judgements", async () => {
+    for (const [judgements, layout] of [[["right"], "right"], [["wrong", "right", "partly"], "partly"], [["right", "wrong", "right"], "right"], [["wrong", "wrong", "right"], "wrong"]] as const) {
+      await writeFile(join(dir, "photographs.json"), storedSet(judgements));
+      assert.equal((await openPhotographs(dir)).photographs[0].layout, layout);
+    }
   });
 
   it("names who took a photograph, and refuses one of which nobody is named", async () => {
@@ -82,6 +93,10 @@ describe("cli/photographs", () => {
     await assert.rejects(readCredit(join(folder, "unknown.jpg")), { code: "not-found", message: /unknown\.jpg/ });
   });
 });
+
+function storedSet(judgements: readonly string[]): string {
+  return JSON.stringify({ judgedModels: "", photographs: [{ file: "a.jpg", kind: "a", judgements, remark: "" }] });
+}
 
 describe("what the study of photographs says", () => {
   const errors = (absRel: number, delta1: number): DepthMetrics => ({ absRel, delta1, sqRel: 0, rmse: 0, rmseLog: 0, log10: 0, delta2: 1, delta3: 1, irmse: 0, silog: 0 });
@@ -94,7 +109,7 @@ describe("what the study of photographs says", () => {
 
   it("is what the README says, of the photographs of docs/", async () => {
     const root = join(__dirname, "..", "..");
-    const { compared, photographs, models } = JSON.parse(await readFile(join(root, "docs", "photographs.json"), "utf8")) as { compared: Compared[]; photographs: Pick<Photograph, "layout">[]; models: string };
+    const { compared, photographs, models } = JSON.parse(await readFile(join(root, "docs", "photographs.json"), "utf8")) as { compared: Compared[]; photographs: Pick<Photograph, "layout" | "judgements">[]; models: string };
     const readme = await readFile(join(root, "README.md"), "utf8");
     const section = readme.slice(readme.indexOf("## On real photographs"), readme.indexOf("## Use real checkpoints"));
     for (const sentence of [findingOf(compared), countOf(photographs)]) assert.ok(section.includes(`\n${sentence}\n`), `README.md should say: ${sentence}`);
@@ -103,7 +118,9 @@ describe("what the study of photographs says", () => {
   });
 
   it("counts the judgements", () => {
-    assert.equal(countOf([{ layout: "right" }, { layout: "wrong" }, { layout: "right" }, { layout: "partly" }]), "Of 4 layouts 2 were called right, 1 partly right and 1 wrong.");
+    const of = (layout: Photograph["layout"], ...judgements: Photograph["judgements"]) => ({ layout, judgements });
+    const photographs = [of("right", "right", "right", "wrong"), of("wrong", "wrong", "wrong", "wrong"), of("right", "right", "right", "partly"), of("partly", "right", "partly", "wrong")];
+    assert.equal(countOf(photographs), "Of 4 layouts 2 were called right, 1 partly right and 1 wrong (the middle one of 3 judgements each; one by one they called 3, 2, 0 right).");
   });
 
   it("tells models apart by their files", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { _electron, chromium, type Frame, type Locator, type Page } from "playwright-core";
 import { waitFor } from "../../waiting";
@@ -213,6 +213,8 @@ export async function acceptPath(page: Page, path: string, button: RegExp): Prom
   for (let tries = 0; tries < 5; tries++) {
     await input.waitFor();
     await page.waitForFunction(() => document.querySelector<HTMLInputElement>(".quick-input-widget input")?.value !== "");
+    // What was refused while the dialog still listed is looked at again only when the field changes.
+    if (tries > 0) await input.fill(`${dirname(path)}/`).then(() => page.waitForTimeout(1000));
     await input.fill(path);
     await page.locator(".quick-input-widget .monaco-list-row").first().waitFor();
     if ((await input.inputValue()) !== path) continue;
