@@ -18,7 +18,7 @@ stop() {
   kill "${pids[@]}" 2>/dev/null || true
   # The controller writes down its state when it ends: not before all have ended can the folder go.
   for _ in $(seq 100); do kill -0 "${pids[@]}" 2>/dev/null || break; sleep 0.1; done
-  rm -rf "$dir"
+  rm -rf "$dir" 2>/dev/null || { sleep 2; rm -rf "$dir"; } # a job's own daemon may write its last lines
 }
 trap stop EXIT
 fail() {

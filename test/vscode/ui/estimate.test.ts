@@ -117,6 +117,8 @@ describe("Estimate Geometry, from the explorer of a real VS Code", function () {
 
   it("comes back after a reload of the window", async () => {
     await workbench.page.reload();
+    // VS Code in a browser may restore the state of some seconds ago, when another editor was in front.
+    await workbench.page.locator(".tabs-container .tab", { hasText: "Geometry: room.jpg" }).click();
     frame = await panelFrame(workbench.page);
     await waitReady(frame, tiles);
     assert.equal(await tile(frame, "estimate:depth").count(), 1);
