@@ -38,7 +38,7 @@ export async function lookUpRun(cacheDir: string, runKey: string): Promise<Cache
 
 /** What the cache says of a run, finished or under way. Throws `not-found`. */
 export async function readRunInfo(cacheDir: string, runKey: string): Promise<RunInfo> {
-  return (await locate(cacheDir, runKey)).info;
+  return inRun(cacheDir, runKey, ({ info }) => info);
 }
 
 /**
@@ -49,21 +49,13 @@ export async function readCachedMap(cacheDir: string, ref: Extract<CachedMapRef,
 export async function readCachedMap(cacheDir: string, ref: Exclude<CachedMapRef, { kind: "result" }>): Promise<HalfMap>;
 export async function readCachedMap(cacheDir: string, ref: CachedMapRef): Promise<HalfMap | FloatMap>;
 export async function readCachedMap(cacheDir: string, ref: CachedMapRef): Promise<HalfMap | FloatMap> {
-  const read = async (): Promise<HalfMap | FloatMap> => {
-    const { info, folder } = await locate(cacheDir, ref.runKey);
+  return inRun(cacheDir, ref.runKey, async ({ info, folder }) => {
     const { width, height, channels } = info;
     const { name, offset } = placeOf(info, ref);
     const data = ref.kind === "result" ? new Float32Array(mapLength(info)) : new Uint16Array(mapLength(info));
     await readExactly(join(folder, name), offset, data);
     return { width, height, channels, data } as HalfMap | FloatMap;
-  };
-  // A run that is finished after the look at its folder has its name at the second try.
-  try {
-    return await read();
-  } catch (error) {
-    if (!(error instanceof PlumblineError && error.code === "not-found")) throw error;
-    return read();
-  }
+  });
 }
 
 /** Where a map lies: the file, and the offset of its first byte. Throws `bad-argument` for a step or member that the run does not have. */
@@ -74,16 +66,30 @@ export function placeOf(info: RunInfo, ref: CachedMapRef): { readonly name: stri
   return { name, offset: index * recordBytes(info) };
 }
 
-/** Where a run lies, finished or under way. Throws `not-found`. */
-async function locate(cacheDir: string, runKey: string): Promise<{ readonly info: RunInfo; readonly folder: string }> {
+/** A run, finished or under way, and where it lies. */
+interface Located {
+  readonly info: RunInfo;
+  readonly folder: string;
+}
+
+/** Reads from a run, wherever it lies. One that gets its name between the look at its folder and the look into it is found at the second try. */
+async function inRun<T>(cacheDir: string, runKey: string, read: (run: Located) => T | Promise<T>): Promise<T> {
+  const attempt = async (): Promise<T> => read(await locate(cacheDir, runKey));
+  try {
+    return await attempt();
+  } catch (error) {
+    if (!(error instanceof PlumblineError && error.code === "not-found")) throw error;
+    return attempt();
+  }
+}
+
+/** Throws `not-found`. */
+async function locate(cacheDir: string, runKey: string): Promise<Located> {
   requireRunKey(runKey);
-  // A run that is finished between the look at its folder and the look into it is found at the second try.
-  for (let attempt = 0; attempt < 2; attempt++) {
-    const names = await readdir(cacheDir).catch(() => []);
-    for (const folder of foldersAmong(names, runKey).map((name) => join(cacheDir, name))) {
-      const info = await readInfo(folder).catch(() => undefined);
-      if (info) return { info, folder };
-    }
+  const names = await readdir(cacheDir).catch(() => []);
+  for (const folder of foldersAmong(names, runKey).map((name) => join(cacheDir, name))) {
+    const info = await readInfo(folder).catch(() => undefined);
+    if (info) return { info, folder };
   }
   throw notInCache("the run");
 }

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { PlumblineError, unexpected } from "../core/errors";
+import { medianOf } from "../evaluation/columns";
 import { readGroundTruth, type GroundTruth } from "../evaluation/groundTruth";
 
 /** From best to worst. */
@@ -52,14 +53,15 @@ export async function openPhotographs(dir: string): Promise<PhotographSet> {
 }
 
 function judged(texts: readonly string[], file: string): Pick<Photograph, "judgements" | "layout"> {
-  const judgements = texts.map((text) => layouts.find((name) => name === text) ?? fail(`each judgement of ${file}`, layouts.join(", "), text));
-  if (judgements.length % 2 === 0) fail(`the number of judgements of ${file}`, "an odd one, so that there is a middle one", judgements.length);
-  const ordered = [...judgements].sort((a, b) => layouts.indexOf(a) - layouts.indexOf(b));
-  return { judgements, layout: ordered[(ordered.length - 1) / 2] };
+  if (texts.length % 2 === 0) throw unexpected("bad-argument", `the number of judgements of ${file}`, "an odd one, so that there is a middle one", texts.length);
+  const judgements = texts.map((text) => layoutOf(text, file));
+  return { judgements, layout: layouts[medianOf(judgements.map((layout) => layouts.indexOf(layout)))] };
 }
 
-function fail(what: string, expected: string, received: unknown): never {
-  throw unexpected("bad-argument", what, expected, received);
+function layoutOf(text: string, file: string): Layout {
+  const layout = layouts.find((name) => name === text);
+  if (!layout) throw unexpected("bad-argument", `the judgement of ${file}`, layouts.join(", "), text);
+  return layout;
 }
 
 /** Who took a photograph, and under which licence it is, in Markdown. */

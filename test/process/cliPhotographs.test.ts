@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
+import { openPhotographs } from "../../src/cli/photographs";
 import { plumbline, repository } from "./cliProcess";
 
 interface StudyJson {
@@ -72,7 +73,7 @@ describe("plumbline study failures", function () {
     assert.equal(code, 0, stderr);
     const folders = ["plumbline-e2e-depth", "plumbline-e2e-normals"].map((name) => join(dir, name));
     assert.deepEqual(stdout.trim().split("\n"), folders.flatMap((folder) => ["failures.jpg", "failures.md"].map((name) => join(folder, name))));
-    const { photographs } = JSON.parse(await readFile(join(repository, "docs", "photographs.json"), "utf8")) as StudyJson;
+    const { photographs } = await openPhotographs(join(repository, "test", "photographs"));
     for (const folder of folders) {
       const page = await readFile(join(folder, "failures.md"), "utf8");
       const errors = [...page.matchAll(/^\| 00[01] \| ([\d.]+)/gm)].map(([, error]) => Number(error));
